@@ -1,0 +1,37 @@
+// Package shipbell is the vocabulary of Shipbell, a deployment monitor, and
+// the pure rules over it. It does no I/O and imports only the standard library.
+//
+// A [Source] observes something about a deployment and tells it as an [Event].
+// The ledger joins events that share a [Key] to one [Deployment] and folds them
+// in with [Apply], whose result does not depend on the order of arrival. When
+// something visible changes, the deployment's [Revision] grows. For every
+// [ChannelID] that wants the deployment there is one [Announcement]; it is stale
+// while it shows an older revision than the deployment has. The dispatcher makes
+// stale announcements current, lane by lane: it renders the deployment as it is
+// now into a [Message], and the channel posts that, or edits the message behind
+// the stored [MessageRef].
+//
+// Three promises hold at every line of this module:
+//
+//  1. Acknowledged means stored.
+//  2. One deployment, one message per channel.
+//  3. A message never claims more than the ledger knows, and ends up showing the
+//     last state.
+//
+// # Glossary
+//
+//   - Source: where events come from (push, poll, builds, alert, exec).
+//   - Event: one immutable observation by one source; source and id are unique.
+//   - Key: an identity of a deployment as some source knows it.
+//   - Deployment: the merged view of all events that share keys.
+//   - Project, Environment, Branch, Commit: what, where, from what.
+//   - Status: announced, queued, in_progress, success, failure, canceled, skipped.
+//   - Revision: grows when something visible of a deployment changes.
+//   - Channel: one configured place where messages appear.
+//   - Route: a rule that says which deployments a channel shows.
+//   - Announcement: one deployment in one channel.
+//   - MessageRef: the opaque, stored handle by which a message is edited.
+//   - Attempt: one try to post or edit, with what came back.
+//   - Lane: a channel's delivery line: its order, its rate limit, its pause.
+//   - Ledger: the write side. Dispatcher: the delivery side.
+package shipbell

@@ -1,0 +1,3 @@
+module github.com/shipbell/shipbell
+
+go 1.26

@@ -1,0 +1,139 @@
+package shipbell
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Message is what a person reads, before any channel's markup. A channel turns
+// it into its own markup, or into plain text with [Message.Plain].
+type Message struct {
+	Lines []Line
+}
+
+// Line is one line of a message. A line without label and spans is empty and
+// parts two blocks.
+type Line struct {
+	Label string // shown before the spans as "Label: ", emphasised where possible
+	Spans []Span
+}
+
+// Span is a run of text with one style. Text never holds a line break.
+type Span struct {
+	Text  string
+	Style Style
+	URL   string // where the text leads; empty for none
+	// Give says how readily the text gives way when a channel's limit is
+	// exceeded: the highest goes first, 0 never. See [Message.Fit].
+	Give int
+}
+
+// Style is how a span is set.
+type Style int
+
+// The styles.
+const (
+	StylePlain Style = iota
+	StyleBold
+	StyleCode // an id or a hash: fixed width, copied with one touch
+)
+
+// Empty reports whether the line only parts two blocks.
+func (l Line) Empty() bool { return l.Label == "" && len(l.Spans) == 0 }
+
+// Plain renders the message without markup, lines joined by line feeds. A span
+// that leads somewhere shows the address instead of its text, because plain
+// text cannot hide one.
+func (m Message) Plain() string {
+	var b strings.Builder
+	for i, l := range m.Lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if l.Label != "" {
+			b.WriteString(l.Label)
+			b.WriteString(": ")
+		}
+		for _, s := range l.Spans {
+			b.WriteString(s.Plain())
+		}
+	}
+	return b.String()
+}
+
+// Plain is the span without markup.
+func (s Span) Plain() string {
+	if s.URL != "" && s.Style == StylePlain {
+		return s.URL
+	}
+	return s.Text
+}
+
+// ellipsis marks where text was left out.
+const ellipsis = "…"
+
+// Fit returns a message that size finds no larger than limit. Whole texts
+// shrink, never markup: the span with the highest Give loses its end first,
+// down to an ellipsis, then the next. Among equals the longest shrinks. A
+// message that fits is returned as it is. Where nothing may shrink any more the
+// result can still be too large; callers keep the rest of a message small.
+func (m Message) Fit(limit int, size func(Message) int) Message {
+	over := size(m) - limit
+	if over <= 0 {
+		return m
+	}
+	m = m.clone()
+	for over > 0 {
+		s := m.giveWay()
+		if s == nil {
+			return m
+		}
+		s.shorten(over)
+		over = size(m) - limit
+	}
+	return m
+}
+
+// giveWay finds the span that must shrink next, or nil.
+func (m Message) giveWay() *Span {
+	var next *Span
+	for i := range m.Lines {
+		for j := range m.Lines[i].Spans {
+			s := &m.Lines[i].Spans[j]
+			if s.Give <= 0 || s.spent() {
+				continue
+			}
+			if next == nil || s.Give > next.Give || (s.Give == next.Give && len(s.Text) > len(next.Text)) {
+				next = s
+			}
+		}
+	}
+	return next
+}
+
+// spent reports whether nothing is left of the span to give.
+func (s *Span) spent() bool { return s.Text == ellipsis && s.URL == "" }
+
+// shorten cuts at least one character from the end, and about as many as are
+// over, and leaves an ellipsis. What is left of a link no longer leads anywhere
+// once its text is gone: an address cannot be cut, only left out.
+func (s *Span) shorten(over int) {
+	if s.Text == ellipsis {
+		s.URL = ""
+		return
+	}
+	text := strings.TrimSuffix(s.Text, ellipsis)
+	for n := max(over, 1); n > 0 && text != ""; n-- {
+		_, w := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-w]
+	}
+	s.Text = strings.TrimRight(text, " ") + ellipsis
+}
+
+func (m Message) clone() Message {
+	lines := make([]Line, len(m.Lines))
+	for i, l := range m.Lines {
+		lines[i] = Line{Label: l.Label, Spans: append([]Span(nil), l.Spans...)}
+	}
+	return Message{Lines: lines}
+}
