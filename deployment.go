@@ -184,15 +184,16 @@ func (d *Deployment) applyStatus(e Event, stamp Stamp) {
 }
 
 // shownIDTrust ranks sources for the id shown to people: what a build step
-// pushed is what its author will search for.
+// pushed is what its author will search for. A push has the same rank as in
+// [Source.trust], so that its deployments need no stamp beside the base.
 func shownIDTrust(s Source) int {
 	switch s {
 	case SourcePush:
-		return 10
+		return s.trust()
 	case SourceExec:
-		return 9
+		return 0
 	}
-	return s.trust()
+	return -s.trust()
 }
 
 // visible is what people can see of a deployment; two equal ones look the same.

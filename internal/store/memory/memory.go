@@ -1,0 +1,427 @@
+// Package memory is a ledger.Store that forgets everything when the process
+// ends. Tests and simulations use it; it is the shortest statement of what a
+// store does.
+//
+// Its one rule: every change leaves an undo behind until its transaction is
+// over, so that a failed transaction leaves nothing.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// Store is a ledger.Store in memory. It is safe for concurrent use.
+type Store struct {
+	mu   sync.RWMutex
+	data data
+}
+
+type data struct {
+	deployments   map[shipbell.DeploymentID]shipbell.Deployment
+	events        map[shipbell.DeploymentID][]shipbell.Event
+	announcements map[announcementKey]shipbell.Announcement
+	attempts      map[shipbell.DeploymentID][]shipbell.Attempt
+	lanes         map[shipbell.ChannelID]shipbell.Lane
+	ids           map[shipbell.KeyIdentity]known
+	lastID        shipbell.DeploymentID
+	firstPosition int64
+	lastRecorded  time.Time
+}
+
+type announcementKey struct {
+	deployment shipbell.DeploymentID
+	channel    shipbell.ChannelID
+}
+
+// known is what is kept of a key. Position orders the ids that the state lists;
+// zero is not listed.
+type known struct {
+	deployment shipbell.DeploymentID
+	position   int64
+	seen       time.Time
+}
+
+// New makes an empty store.
+func New() *Store {
+	return &Store{data: data{
+		deployments:   make(map[shipbell.DeploymentID]shipbell.Deployment),
+		events:        make(map[shipbell.DeploymentID][]shipbell.Event),
+		announcements: make(map[announcementKey]shipbell.Announcement),
+		attempts:      make(map[shipbell.DeploymentID][]shipbell.Attempt),
+		lanes:         make(map[shipbell.ChannelID]shipbell.Lane),
+		ids:           make(map[shipbell.KeyIdentity]known),
+	}}
+}
+
+// Update implements [ledger.Store].
+func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &tx{data: &s.data}
+	if err := fn(t); err != nil {
+		for _, undo := range slices.Backward(t.undo) {
+			undo()
+		}
+		return err
+	}
+	return nil
+}
+
+// View implements [ledger.Store].
+func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fn(&tx{data: &s.data})
+}
+
+// Check implements [ledger.Store].
+func (s *Store) Check(ctx context.Context) error { return ctx.Err() }
+
+// Close implements [ledger.Store].
+func (s *Store) Close() error { return nil }
+
+type tx struct {
+	*data
+	undo []func()
+}
+
+// put sets a map entry and remembers how to take it back.
+func put[K comparable, V any](t *tx, m map[K]V, k K, v V) {
+	old, had := m[k]
+	t.undo = append(t.undo, func() {
+		if had {
+			m[k] = old
+		} else {
+			delete(m, k)
+		}
+	})
+	m[k] = v
+}
+
+// drop deletes a map entry and remembers how to take it back.
+func drop[K comparable, V any](t *tx, m map[K]V, k K) {
+	if old, had := m[k]; had {
+		t.undo = append(t.undo, func() { m[k] = old })
+		delete(m, k)
+	}
+}
+
+// set assigns and remembers how to take it back.
+func set[V any](t *tx, p *V, v V) {
+	old := *p
+	t.undo = append(t.undo, func() { *p = old })
+	*p = v
+}
+
+func (t *tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
+	var found []ledger.Found
+	for _, k := range keys {
+		if n, ok := t.ids[k.Identity()]; ok {
+			found = append(found, ledger.Found{Key: k.Identity(), Deployment: n.deployment})
+		}
+	}
+	return found, nil
+}
+
+func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+	d, ok := t.deployments[id]
+	if !ok {
+		return shipbell.Deployment{}, shipbell.ErrNotFound
+	}
+	return d, nil
+}
+
+func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
+	d.ID = t.lastID + 1
+	set(t, &t.lastID, d.ID)
+	set(t, &t.lastRecorded, d.RecordedAt)
+	put(t, t.deployments, d.ID, d)
+	t.bind(d)
+	return d.ID, nil
+}
+
+func (t *tx) Save(d shipbell.Deployment) error {
+	put(t, t.deployments, d.ID, d)
+	t.bind(d)
+	return nil
+}
+
+func (t *tx) bind(d shipbell.Deployment) {
+	for _, k := range d.Keys {
+		if _, ok := t.ids[k.Identity()]; ok {
+			continue
+		}
+		n := known{deployment: d.ID, seen: d.RecordedAt}
+		if k.ID == d.ShownID {
+			n.position = int64(d.ID)
+		}
+		put(t, t.ids, k.Identity(), n)
+	}
+}
+
+func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
+	events := t.events[id]
+	if slices.ContainsFunc(events, func(o shipbell.Event) bool { return o.Source == e.Source && o.ID == e.ID }) {
+		return shipbell.ErrConflict
+	}
+	put(t, t.events, id, append(slices.Clip(events), e))
+	return nil
+}
+
+func (t *tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
+	return slices.SortedStableFunc(slices.Values(t.events[id]), func(a, b shipbell.Event) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
+	}), nil
+}
+
+func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
+	for _, e := range t.events[younger] {
+		// An event that both have is kept once.
+		_ = t.AddEvent(older, e)
+	}
+	drop(t, t.events, younger)
+	for id, n := range maps.Clone(t.ids) {
+		if n.deployment == younger {
+			n.deployment = older
+			put(t, t.ids, id, n)
+		}
+	}
+	for k, a := range maps.Clone(t.announcements) {
+		if k.deployment != younger {
+			continue
+		}
+		drop(t, t.announcements, k)
+		k.deployment, a.Deployment = older, older
+		if kept, ok := t.announcements[k]; !ok || (kept.Ref == "" && a.Ref != "") {
+			put(t, t.announcements, k, a)
+		}
+	}
+	moved := slices.Clone(t.attempts[older])
+	for _, a := range t.attempts[younger] {
+		a.Deployment = older
+		moved = append(moved, a)
+	}
+	if len(moved) > 0 {
+		put(t, t.attempts, older, moved)
+	}
+	drop(t, t.attempts, younger)
+	drop(t, t.deployments, younger)
+	return nil
+}
+
+func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
+	for k, a := range maps.Clone(t.announcements) {
+		if k.deployment == id {
+			a.Wanted = want
+			put(t, t.announcements, k, a)
+		}
+	}
+	for _, c := range channels {
+		k := announcementKey{id, c}
+		if _, ok := t.announcements[k]; !ok {
+			put(t, t.announcements, k, shipbell.Announcement{Deployment: id, Channel: c, Wanted: want})
+		}
+	}
+	return nil
+}
+
+func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error) {
+	var best shipbell.Announcement
+	var next time.Time
+	for k, a := range t.announcements {
+		if k.channel != c || !a.Stale() {
+			continue
+		}
+		if a.DueAt.After(now) {
+			if next.IsZero() || a.DueAt.Before(next) {
+				next = a.DueAt
+			}
+			continue
+		}
+		if best.Deployment == 0 || a.Deployment < best.Deployment {
+			best = a
+		}
+	}
+	if best.Deployment == 0 {
+		return shipbell.Announcement{}, ledger.NothingDue{Next: next}
+	}
+	return best, nil
+}
+
+func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
+	var as []shipbell.Announcement
+	for k, a := range t.announcements {
+		if k.deployment == id {
+			as = append(as, a)
+		}
+	}
+	slices.SortFunc(as, func(a, b shipbell.Announcement) int { return cmp.Compare(a.Channel, b.Channel) })
+	return as, nil
+}
+
+func (t *tx) Mark(a shipbell.Announcement, attempt shipbell.Attempt) error {
+	k := announcementKey{a.Deployment, a.Channel}
+	old, ok := t.announcements[k]
+	if !ok {
+		return nil
+	}
+	old.Shown, old.Ref, old.Tries, old.DueAt = a.Shown, a.Ref, a.Tries, a.DueAt
+	put(t, t.announcements, k, old)
+
+	kept := append(slices.Clone(t.attempts[a.Deployment]), attempt)
+	if n := count(kept, attempt.Channel); n > ledger.KeptAttempts {
+		i := slices.IndexFunc(kept, func(o shipbell.Attempt) bool { return o.Channel == attempt.Channel })
+		kept = slices.Delete(kept, i, i+1)
+	}
+	put(t, t.attempts, a.Deployment, kept)
+	return nil
+}
+
+func count(attempts []shipbell.Attempt, c shipbell.ChannelID) int {
+	n := 0
+	for _, a := range attempts {
+		if a.Channel == c {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
+	return slices.SortedStableFunc(slices.Values(t.attempts[id]), func(a, b shipbell.Attempt) int {
+		return a.At.Compare(b.At)
+	}), nil
+}
+
+func (t *tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
+	if l, ok := t.lanes[c]; ok {
+		return l, nil
+	}
+	return shipbell.Lane{Channel: c}, nil
+}
+
+func (t *tx) PutLane(l shipbell.Lane) error {
+	l.Recent = slices.Clone(l.Recent)
+	l.Backlog = 0
+	put(t, t.lanes, l.Channel, l)
+	return nil
+}
+
+func (t *tx) Lanes() ([]shipbell.Lane, error) {
+	lanes := maps.Clone(t.lanes)
+	for k, a := range t.announcements {
+		if !a.Stale() {
+			continue
+		}
+		l := lanes[k.channel]
+		l.Channel = k.channel
+		l.Backlog++
+		lanes[k.channel] = l
+	}
+	return slices.SortedFunc(maps.Values(lanes), func(a, b shipbell.Lane) int {
+		return cmp.Compare(a.Channel, b.Channel)
+	}), nil
+}
+
+func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
+	type listed struct {
+		id       string
+		position int64
+	}
+	var all []listed
+	for k, v := range t.ids {
+		if k.Type == typ && v.position != 0 {
+			all = append(all, listed{k.ID, v.position})
+		}
+	}
+	slices.SortFunc(all, func(a, b listed) int { return cmp.Compare(a.position, b.position) })
+	if len(all) > n {
+		all = all[len(all)-n:]
+	}
+	var ids []string
+	for _, l := range all {
+		ids = append(ids, l.id)
+	}
+	return ids, nil
+}
+
+func (t *tx) LastRecorded() (time.Time, error) { return t.lastRecorded, nil }
+
+func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
+	n := 0
+	// From the newest to the oldest, each below everything that is there.
+	for _, id := range slices.Backward(ids) {
+		k := shipbell.KeyIdentity{Type: typ, ID: id}
+		if _, ok := t.ids[k]; ok {
+			continue
+		}
+		set(t, &t.firstPosition, t.firstPosition-1)
+		put(t, t.ids, k, known{position: t.firstPosition, seen: at})
+		n++
+	}
+	if n > 0 {
+		set(t, &t.lastRecorded, at)
+	}
+	return n, nil
+}
+
+func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
+	for id, n := range maps.Clone(t.ids) {
+		if n.deployment == 0 && n.seen.Before(idsBefore) {
+			drop(t, t.ids, id)
+		}
+	}
+	swept := 0
+	for _, id := range slices.Sorted(maps.Keys(t.deployments)) {
+		if swept == limit {
+			break
+		}
+		if !t.deployments[id].RecordedAt.Before(before) || t.waits(id, channels) {
+			continue
+		}
+		t.sweep(id, idsBefore)
+		swept++
+	}
+	return swept, nil
+}
+
+// waits reports whether the deployment is yet to be delivered in a channel.
+func (t *tx) waits(id shipbell.DeploymentID, channels []shipbell.ChannelID) bool {
+	return slices.ContainsFunc(channels, func(c shipbell.ChannelID) bool {
+		return t.announcements[announcementKey{id, c}].Stale()
+	})
+}
+
+func (t *tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) {
+	for _, k := range t.deployments[id].Keys {
+		n := t.ids[k.Identity()]
+		n.deployment = 0
+		if n.seen.Before(idsBefore) {
+			drop(t, t.ids, k.Identity())
+		} else {
+			put(t, t.ids, k.Identity(), n)
+		}
+	}
+	for k := range maps.Clone(t.announcements) {
+		if k.deployment == id {
+			drop(t, t.announcements, k)
+		}
+	}
+	drop(t, t.events, id)
+	drop(t, t.attempts, id)
+	drop(t, t.deployments, id)
+}

@@ -1,0 +1,30 @@
+package sqlite
+
+import "runtime"
+
+// Pragma reads a setting of the writing connection.
+func (s *Store) Pragma(name string) (string, error) {
+	var v string
+	err := s.writer.row("PRAGMA " + name).Scan(&v)
+	return v, err
+}
+
+// WaitQueued returns when n updates wait for the writer.
+func (s *Store) WaitQueued(n int) {
+	for {
+		s.mu.Lock()
+		queued := len(s.queue)
+		s.mu.Unlock()
+		if queued >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// Commits returns how many transactions the writer has committed.
+func (s *Store) Commits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commits
+}

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// session is one connection with its prepared statements. One goroutine uses it
+// at a time.
+type session struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	// lanes caches the numbers of channels; they never change.
+	lanes map[shipbell.ChannelID]int64
+}
+
+// Statements run without the caller's context: a statement that is interrupted
+// would take the whole group with it, and each is short.
+var background = context.Background()
+
+func newSession(db *sql.DB) (*session, error) {
+	s := &session{db: db}
+	return s, s.connect()
+}
+
+func (s *session) connect() (err error) {
+	s.stmts = make(map[string]*sql.Stmt)
+	s.lanes = make(map[shipbell.ChannelID]int64)
+	s.conn, err = s.db.Conn(background)
+	return err
+}
+
+func (s *session) close() error {
+	var errs []error
+	for _, stmt := range s.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, s.conn.Close())...)
+}
+
+// update runs fn between BEGIN and COMMIT.
+func (s *session) update(fn func(*tx) error) error {
+	return s.transaction("BEGIN IMMEDIATE", "COMMIT", fn)
+}
+
+// view runs fn on a snapshot.
+func (s *session) view(fn func(ledger.Tx) error) error {
+	return s.transaction("BEGIN", "ROLLBACK", func(t *tx) error { return fn(t) })
+}
+
+func (s *session) transaction(begin, end string, fn func(*tx) error) error {
+	if err := s.exec(begin); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	over := false
+	defer func() {
+		if !over {
+			s.abandon()
+		}
+	}()
+	if err := fn(&tx{session: s}); err != nil {
+		return err
+	}
+	if err := s.exec(end); err != nil {
+		return fmt.Errorf("%s: %w", strings.ToLower(end), err)
+	}
+	over = true
+	return nil
+}
+
+// abandon leaves a transaction that failed. SQLite itself ends one after some
+// failures, a full disk among them, and then refuses to roll back; a fresh
+// connection is right whatever state the old one is in.
+func (s *session) abandon() {
+	clear(s.lanes)
+	if s.exec("ROLLBACK") == nil {
+		return
+	}
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes the pool drop it
+	if err := s.connect(); err != nil {
+		// The old connection stays; its next BEGIN says what is wrong.
+		return
+	}
+}
+
+func (s *session) stmt(query string) (*sql.Stmt, error) {
+	if stmt, ok := s.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.conn.PrepareContext(background, query)
+	if err != nil {
+		return nil, err
+	}
+	s.stmts[query] = stmt
+	return stmt, nil
+}
+
+func (s *session) exec(query string, args ...any) error {
+	_, err := s.execResult(query, args...)
+	return err
+}
+
+func (s *session) execResult(query string, args ...any) (sql.Result, error) {
+	stmt, err := s.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(background, args...)
+}
+
+// row runs a query for at most one row; scanning reports sql.ErrNoRows.
+func (s *session) row(query string, args ...any) *sql.Row {
+	stmt, err := s.stmt(query)
+	if err != nil {
+		// The same error again, in the shape of a row.
+		return s.conn.QueryRowContext(background, query, args...)
+	}
+	return stmt.QueryRowContext(background, args...)
+}
+
+// each calls fn for every row.
+func (s *session) each(fn func(*sql.Rows) error, query string, args ...any) error {
+	stmt, err := s.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(background, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

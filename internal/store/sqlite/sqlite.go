@@ -1,0 +1,255 @@
+// Package sqlite is the ledger's embedded store: one file, WAL, synchronous
+// FULL, one writer.
+//
+// Its one rule: an Update returns only after its commit is on disk, and Updates
+// that wait at the same time share one commit. Readers have connections of
+// their own and never wait for the writer. Several processes may open one file;
+// which of them delivers is not decided here.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database/sql driver
+
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	// readers is how many snapshots can be read at once. More only adds memory:
+	// each has a page cache of its own.
+	readers = 4
+	// maxBatch bounds how many Updates share a commit, so that the first of them
+	// does not wait for ever.
+	maxBatch = 256
+	// busyTimeout is how long to wait for another process that writes.
+	busyTimeout = 5 * time.Second
+)
+
+// Store is a ledger.Store in a SQLite file. It is safe for concurrent use.
+type Store struct {
+	path   string
+	db     *sql.DB
+	writer *session
+	pool   chan *session
+
+	mu      sync.Mutex
+	queue   []*request
+	leading bool
+	commits int // groups committed so far
+}
+
+// request is one Update that waits to be committed.
+type request struct {
+	ctx  context.Context
+	fn   func(ledger.Tx) error
+	err  error
+	done chan struct{} // closed when err is final
+	lead chan struct{} // receives when this caller must commit for all
+}
+
+// Open opens the file at path, makes it where there is none, and brings its
+// schema up to date. A file that a newer version wrote is refused untouched.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	// The file holds commit messages and authors: its owner's alone.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+
+	s := &Store{path: path, pool: make(chan *session, readers)}
+	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
+	}
+	return s, nil
+}
+
+// dsn puts the settings where every new connection gets them. Temporary tables
+// and indexes of VACUUM stay in memory; a statement never waits on a disk for
+// them. The page cache is given in KiB by a negative number.
+func dsn(path string) string {
+	q := url.Values{"_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(ON)",
+		"temp_store(MEMORY)",
+		"cache_size(-4096)",
+	}}
+	// A file URI: the path may hold a question mark or a percent sign.
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	if err := migrate(ctx, s.db); err != nil {
+		return err
+	}
+	var err error
+	if s.writer, err = newSession(s.db); err != nil {
+		return err
+	}
+	for range readers {
+		r, err := newSession(s.db)
+		if err != nil {
+			return err
+		}
+		s.pool <- r
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
+	if err != nil {
+		return err
+	}
+	version, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; version > newest {
+		return fmt.Errorf("the file has schema %d, this version of Shipbell knows %d: it was written by a newer version; use that one", version, newest)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Path returns where the file is.
+func (s *Store) Path() string { return s.path }
+
+// Close implements [ledger.Store].
+func (s *Store) Close() error {
+	var errs []error
+	for range readers {
+		errs = append(errs, (<-s.pool).close())
+	}
+	errs = append(errs, s.writer.close(), s.db.Close())
+	return errors.Join(errs...)
+}
+
+// View implements [ledger.Store].
+func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
+	select {
+	case r := <-s.pool:
+		defer func() { s.pool <- r }()
+		return r.view(fn)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Check implements [ledger.Store].
+func (s *Store) Check(ctx context.Context) error {
+	return s.Update(ctx, func(t ledger.Tx) error { return t.(*tx).touch() })
+}
+
+// Update implements [ledger.Store].
+//
+// The caller that finds nobody committing commits for everybody who came in the
+// meantime, and then hands that duty to the first of those who came later. No
+// request waits for a timer, and the busier the store the larger the groups.
+func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
+	r := &request{ctx: ctx, fn: fn, done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	s.mu.Lock()
+	s.queue = append(s.queue, r)
+	leader := !s.leading
+	s.leading = true
+	s.mu.Unlock()
+
+	if !leader {
+		// A request in the queue is not withdrawn when ctx ends: it may be half
+		// way to the disk. The wait is bounded by the commits before it.
+		select {
+		case <-r.done:
+			return r.err
+		case <-r.lead:
+		}
+	}
+	s.commitGroup()
+	<-r.done
+	return r.err
+}
+
+// commitGroup commits the requests at the head of the queue, of which the
+// caller's is the first, and passes the lead on.
+func (s *Store) commitGroup() {
+	s.mu.Lock()
+	n := min(len(s.queue), maxBatch)
+	group := s.queue[:n:n]
+	s.queue = s.queue[n:]
+	s.mu.Unlock()
+
+	s.commit(group)
+
+	s.mu.Lock()
+	s.commits++
+	if len(s.queue) > 0 {
+		s.queue[0].lead <- struct{}{}
+	} else {
+		s.queue = nil
+		s.leading = false
+	}
+	s.mu.Unlock()
+	for _, r := range group {
+		close(r.done)
+	}
+}
+
+// commit runs the group in one transaction. When one of them fails nothing of
+// the group was kept, and each runs again alone, so that nobody pays for
+// another's failure.
+func (s *Store) commit(group []*request) {
+	err := s.writer.update(func(t *tx) error {
+		for _, r := range group {
+			if err := r.run(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	if len(group) == 1 {
+		group[0].err = err
+		return
+	}
+	for _, r := range group {
+		r.err = s.writer.update(r.run)
+	}
+}
+
+func (r *request) run(t *tx) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	return r.fn(t)
+}

@@ -1,0 +1,196 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/ledger/ledgertest"
+	"github.com/shipbell/shipbell/internal/store/sqlite"
+)
+
+func open(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeStore(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStore(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledger.Store {
+		s := open(t, filepath.Join(t.TempDir(), "shipbell.db"))
+		t.Cleanup(func() { closeStore(t, s) })
+		return s
+	})
+}
+
+type nowhere struct{}
+
+func (nowhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return nil }
+
+func record(t *testing.T, s *sqlite.Store, id string, want ledger.Verdict) {
+	t.Helper()
+	rec, err := ledger.New(ledger.Options{Store: s, Router: nowhere{}}).Record(t.Context(), ledgertest.Push(id))
+	if err != nil || rec.Verdict != want {
+		t.Fatalf("recording %s: %s, %v; want %s", id, rec.Verdict, err, want)
+	}
+}
+
+func TestOpenAgain(t *testing.T) {
+	// A name that would break a carelessly made URI.
+	path := filepath.Join(t.TempDir(), "a ?mode=ro&x=%20", "shipbell.db")
+	s := open(t, path)
+	record(t, s, "a", ledger.Opened)
+	closeStore(t, s)
+	s = open(t, path)
+	defer closeStore(t, s)
+	record(t, s, "a", ledger.Repeated)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("the file has mode %o, want 600", mode)
+	}
+}
+
+func TestDurabilitySettings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	s := open(t, path)
+	defer closeStore(t, s)
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
+		got, err := s.Pragma(pragma)
+		if err != nil || got != want {
+			t.Errorf("%s is %q (%v), want %q", pragma, got, err, want)
+		}
+	}
+}
+
+// TestOlderFile opens a file as schema 1 left it.
+func TestOlderFile(t *testing.T) {
+	dump, err := os.ReadFile("testdata/schema1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(string(dump)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s := open(t, path)
+	defer closeStore(t, s)
+	record(t, s, "build-abc123", ledger.Repeated)
+	l := ledger.New(ledger.Options{Store: s, Router: nowhere{}})
+	state, err := l.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(state.Workers, " "); got != "deploy-001 build-abc123" {
+		t.Errorf("ids after the migration: %s", got)
+	}
+	a, _, err := l.Stale(t.Context(), "telegram:-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Shown, a.Ref, a.Tries = a.Wanted, "7", 1
+	if err := l.Mark(t.Context(), a, shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel}, shipbell.Lane{Channel: a.Channel}); err != nil {
+		t.Fatal(err)
+	}
+	story, err := l.Story(t.Context(), ledgertest.Push("build-abc123").Keys[0])
+	if err != nil || len(story.Attempts) != 1 || len(story.Events) != 1 {
+		t.Errorf("story after the migration: %+v, %v", story, err)
+	}
+}
+
+func TestNewerFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	s := open(t, path)
+	record(t, s, "a", ledger.Opened)
+	closeStore(t, s)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = sqlite.Open(t.Context(), path)
+	if err == nil || !strings.Contains(err.Error(), "written by a newer version") {
+		t.Fatalf("opening a file of a newer version: %v", err)
+	}
+}
+
+func TestNotADatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	text := []byte(strings.Repeat("this is not a database\n", 500))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Fatalf("opening a text file: %v, want an error that names it", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(text) {
+		t.Error("the file that is not a database was changed")
+	}
+}
+
+// TestConcurrentUpdatesShareCommits blocks the writer with one update, lets
+// others queue up behind it, and sees them become durable together.
+func TestConcurrentUpdatesShareCommits(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "shipbell.db"))
+	defer closeStore(t, s)
+	const n = 100
+	entered, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		err := s.Update(context.Background(), func(ledger.Tx) error {
+			close(entered)
+			<-release
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-entered
+	for i := range n {
+		group.Go(func() {
+			if _, err := ledger.New(ledger.Options{Store: s, Router: nowhere{}}).Record(context.Background(), ledgertest.Push(fmt.Sprint(i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	s.WaitQueued(n)
+	before := s.Commits()
+	close(release)
+	group.Wait()
+	if got := s.Commits() - before; got > 3 {
+		t.Errorf("%d updates that waited together took %d commits", n, got)
+	}
+}
