@@ -1,0 +1,259 @@
+// Package render puts a deployment into words.
+//
+// Its one rule: a message says what the ledger knows of the deployment now, and
+// nothing that merely follows from it. The words of an announced deployment are
+// part of the contract with the users of the system before Shipbell; their
+// order and spelling do not change.
+package render
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/shipbell/shipbell"
+)
+
+// How readily each text gives way in a channel with little room; the highest
+// goes first. Project, environment and status give way last.
+const (
+	giveError = 9 - iota
+	giveCommit
+	giveLink
+	giveTag
+	giveBranch
+	giveAuthor
+	giveID
+	giveEnvironment
+	giveProject
+)
+
+// shortHash is how much of a commit hash people read.
+const shortHash = 7
+
+// Message renders the deployment as it is now. While it is announced, the plain
+// form is, without blank lines left over:
+//
+//	⚡ New Worker Deployment
+//
+//	Project: api-service
+//	Environment: 🚀 production
+//	Deployment ID: build-abc123
+//	Author: dev@example.com
+//	Branch: feature/add-auth
+//	Commit: abc123d - Add JWT authentication
+//	Time: Jan 15, 2025, 10:30 AM UTC
+//
+// A line whose value is not known is left out. As soon as more is known than
+// the announcement, one status line stands below the title, and the rest stays
+// where the reader's eye has it:
+//
+//	⚡ New Worker Deployment
+//	✅ Deployed in 34 s
+func Message(d shipbell.Deployment) shipbell.Message {
+	m := message{}
+	m.title(d)
+	m.line("", m.status(d)...)
+	if d.Status == shipbell.Failure {
+		m.line("", span(d.Error, giveError))
+	}
+	m.gap()
+	m.line("Project", span(d.Project, giveProject))
+	m.line("Environment", environment(d)...)
+	m.line("Deployment ID", code(d.ShownID, giveID))
+	m.line("Author", span(d.Author, giveAuthor))
+	m.line("Branch", span(d.Branch, giveBranch))
+	m.commit(d)
+	m.line("Tag", span(d.Tag, giveTag))
+	m.line("Time", shipbell.Span{Text: Time(d.StartedAt)})
+	m.links(d)
+	return shipbell.Message{Lines: m.lines}
+}
+
+// Time renders a time as the contract has it: Jan 15, 2025, 10:30 AM UTC.
+func Time(t time.Time) string { return t.UTC().Format("Jan 2, 2006, 3:04 PM") + " UTC" }
+
+// Duration renders how long something took, to the second, in at most two
+// units: 34 s, 2 min 5 s, 1 h 20 min.
+func Duration(d time.Duration) string {
+	d = d.Round(time.Second)
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case h > 0 && m > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case h > 0:
+		return fmt.Sprintf("%d h", h)
+	case m > 0 && s > 0:
+		return fmt.Sprintf("%d min %d s", m, s)
+	case m > 0:
+		return fmt.Sprintf("%d min", m)
+	}
+	return fmt.Sprintf("%d s", max(s, 1))
+}
+
+// message collects lines and leaves out those without a value.
+type message struct{ lines []shipbell.Line }
+
+func (m *message) line(label string, spans ...shipbell.Span) {
+	text := ""
+	for _, s := range spans {
+		text += s.Text
+	}
+	if text != "" {
+		m.lines = append(m.lines, shipbell.Line{Label: label, Spans: spans})
+	}
+}
+
+func (m *message) gap() { m.lines = append(m.lines, shipbell.Line{}) }
+
+func (m *message) title(d shipbell.Deployment) {
+	emoji, name := "⚡", "New Worker Deployment"
+	if d.Type == shipbell.Pages {
+		emoji, name = "📄", "New Pages Deployment"
+	}
+	m.line("", shipbell.Span{Text: emoji + " "}, shipbell.Span{Text: name, Style: shipbell.StyleBold})
+}
+
+// statusWords are the face of a deployment: an emoji that is told apart at a
+// glance, and one word. before joins the word with a duration; where it is
+// empty a duration says nothing.
+var statusWords = map[shipbell.Status]struct{ emoji, word, before string }{
+	shipbell.Queued:     {"⏳", "Queued", ""},
+	shipbell.InProgress: {"🔄", "In progress", ""},
+	shipbell.Success:    {"✅", "Deployed", " in "},
+	shipbell.Failure:    {"❌", "Failed", " after "},
+	shipbell.Canceled:   {"🚫", "Canceled", " after "},
+	shipbell.Skipped:    {"⏭️", "Skipped", ""},
+}
+
+// status returns the status line's spans; none while the deployment is only
+// announced.
+func (m *message) status(d shipbell.Deployment) []shipbell.Span {
+	w, ok := statusWords[d.Status]
+	if !ok {
+		return nil
+	}
+	spans := []shipbell.Span{{Text: w.emoji + " "}, {Text: w.word, Style: shipbell.StyleBold}}
+	if took := d.Took(); took > 0 && w.before != "" {
+		spans = append(spans, shipbell.Span{Text: w.before + Duration(took)})
+	}
+	return spans
+}
+
+func environment(d shipbell.Deployment) []shipbell.Span {
+	emoji := "🔧 "
+	if d.Environment == shipbell.Production {
+		emoji = "🚀 "
+	}
+	return []shipbell.Span{{Text: emoji}, span(d.Environment, giveEnvironment)}
+}
+
+func (m *message) commit(d shipbell.Deployment) {
+	hash, subject := clean(d.Commit), clean(Subject(d.CommitMessage))
+	if len(hash) > shortHash {
+		hash = string([]rune(hash)[:min(shortHash, len([]rune(hash)))])
+	}
+	switch {
+	case hash == "":
+		m.line("Message", span(subject, giveCommit))
+	case subject == "":
+		m.line("Commit", commitHash(d, hash))
+	default:
+		m.line("Commit", commitHash(d, hash), shipbell.Span{Text: " - "}, span(subject, giveCommit))
+	}
+}
+
+// commitHash leads to the commit where the repository is known.
+func commitHash(d shipbell.Deployment, short string) shipbell.Span {
+	s := shipbell.Span{Text: short, Style: shipbell.StyleCode}
+	if base := webAddress(d.RepositoryURL); base != "" {
+		s.URL = strings.TrimSuffix(base, "/") + "/commit/" + url.PathEscape(clean(d.Commit))
+	}
+	return s
+}
+
+// Subject returns the first line of a commit message that is not blank.
+func Subject(message string) string {
+	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// links close the message: where the deployment answers, and its build log.
+func (m *message) links(d shipbell.Deployment) {
+	page, log := webAddress(d.URL), webAddress(d.LogURL)
+	if page == "" && log == "" {
+		return
+	}
+	m.gap()
+	m.line("View Deployment", link(page))
+	m.line("Build log", link(log))
+}
+
+// link shows an address without its scheme, which says nothing to people.
+func link(address string) shipbell.Span {
+	_, text, _ := strings.Cut(address, "://")
+	return shipbell.Span{Text: strings.TrimSuffix(text, "/"), URL: address, Give: giveLink}
+}
+
+// maxAddress bounds an address in a message, in bytes. Longer ones are left
+// out: they cannot be cut, and no browser needs them.
+const maxAddress = 1024
+
+// webAddress returns address if it is one that a message may lead to: an http
+// or https address with a host and without credentials; else nothing.
+func webAddress(address string) string {
+	address = strings.TrimSpace(address)
+	if len(address) > maxAddress || strings.ContainsFunc(address, func(r rune) bool { return unicode.IsSpace(r) || hidden(r) }) {
+		return ""
+	}
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return u.String()
+}
+
+func span(text string, give int) shipbell.Span {
+	return shipbell.Span{Text: clean(text), Give: give}
+}
+
+func code(text string, give int) shipbell.Span {
+	return shipbell.Span{Text: clean(text), Style: shipbell.StyleCode, Give: give}
+}
+
+// clean makes text from outside fit for one line: line breaks and tabs become
+// spaces, and characters that show nothing or turn the direction of what
+// follows are left out, so that no value can pose as another line.
+func clean(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case hidden(r):
+			return -1
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// hidden reports control characters and the marks that change direction. The
+// joiners inside emoji and some scripts stay.
+func hidden(r rune) bool {
+	switch {
+	case r == '\u200c' || r == '\u200d':
+		return false
+	case unicode.IsControl(r):
+		return true
+	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f', r == '\u061c', r == '\ufeff', r == '\u200b':
+		return true
+	}
+	return false
+}
