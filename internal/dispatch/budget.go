@@ -1,0 +1,110 @@
+package dispatch
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+// budget keeps requests within limits. Lanes with the same budget share one.
+// It counts a request from its answer, not from its start: two requests can
+// then never reach the remote closer together than they were counted, however
+// long the first was under way.
+type budget struct {
+	limits []shipbell.Limit
+
+	mu     sync.Mutex
+	recent []time.Time // when requests were answered, or started where still under way; oldest first
+	parked time.Time   // the remote asked to wait until then
+}
+
+// wait returns how long it is until a request may start.
+func (b *budget) wait(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waitLocked(now)
+}
+
+func (b *budget) waitLocked(now time.Time) time.Duration {
+	until := b.parked
+	for _, l := range b.limits {
+		if len(b.recent) < l.N {
+			continue
+		}
+		if free := b.recent[len(b.recent)-l.N].Add(l.Per); free.After(until) {
+			until = free
+		}
+	}
+	return max(until.Sub(now), 0)
+}
+
+// take counts a request that starts now, unless it has to wait.
+func (b *budget) take(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waitLocked(now) > 0 {
+		return false
+	}
+	b.recent = append(b.recent, now)
+	b.trimLocked()
+	return true
+}
+
+// answered moves a request that started then to now.
+func (b *budget) answered(then, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.recent) - 1; i >= 0; i-- {
+		if b.recent[i].Equal(then) {
+			b.recent[i] = now
+			break
+		}
+	}
+	slices.SortFunc(b.recent, time.Time.Compare)
+}
+
+// park stops everybody on this budget until then.
+func (b *budget) park(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.After(b.parked) {
+		b.parked = until
+	}
+}
+
+// release forgets a park: a person wants to try now.
+func (b *budget) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.parked = time.Time{}
+}
+
+// load adds requests that were made before this process started.
+func (b *budget) load(recent []time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recent = append(b.recent, recent...)
+	slices.SortFunc(b.recent, time.Time.Compare)
+	b.recent = slices.CompactFunc(b.recent, time.Time.Equal)
+	b.trimLocked()
+}
+
+// snapshot returns the requests that still count.
+func (b *budget) snapshot() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.recent)
+}
+
+// trimLocked keeps as many requests as the largest limit looks back on.
+func (b *budget) trimLocked() {
+	keep := 0
+	for _, l := range b.limits {
+		keep = max(keep, l.N)
+	}
+	if n := len(b.recent); n > keep {
+		b.recent = slices.Delete(b.recent, 0, n-keep)
+	}
+}
