@@ -1,0 +1,299 @@
+// Package web is the HTTP side of the server: ingest, state and health.
+//
+// Its one rule: an answer that says something was taken is written after the
+// ledger has it on disk. What it does not understand it refuses with a code, the
+// field and a hint; what it answers never holds a secret.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/source/push"
+)
+
+// Limits against slow and hostile clients.
+const (
+	// MaxBody is the largest accepted body. A commit message of 200 KiB fits.
+	MaxBody = 256 << 10
+	// The time-outs bound how long one connection can hold a goroutine: to send
+	// its header, its whole request, to take its answer, and to do nothing.
+	headerTimeout = 5 * time.Second
+	readTimeout   = 15 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 60 * time.Second
+	maxHeader     = 16 << 10
+	// recordTimeout bounds how long a push waits for the disk before it is told
+	// to come back.
+	recordTimeout = 10 * time.Second
+)
+
+// Ledger is what the web side asks of the ledger.
+type Ledger interface {
+	Record(ctx context.Context, e shipbell.Event) (ledger.Recorded, error)
+	State(ctx context.Context) (ledger.State, error)
+	Check(ctx context.Context) error
+	Lanes(ctx context.Context) ([]shipbell.Lane, error)
+}
+
+// Options are the parts the web side works with.
+type Options struct {
+	Ledger Ledger
+	// Token is what a push must bear.
+	Token string
+	// Channels are the configured ones, in the order of the settings.
+	Channels []shipbell.ChannelID
+	Version  string
+	Started  time.Time
+	Log      *slog.Logger
+}
+
+// Server answers requests. Make one with New.
+type Server struct {
+	Options
+	token  [sha256.Size]byte
+	tarpit *tarpit
+	health healthCache
+}
+
+// New makes the web side.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{Options: o, token: sha256.Sum256([]byte(o.Token)), tarpit: newTarpit()}
+}
+
+// Handler returns the routes.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/notify", s.method(http.MethodPost, s.authorized(s.notify)))
+	mux.HandleFunc("/state", s.method(http.MethodGet, s.authorized(s.state)))
+	mux.HandleFunc("/health", s.method(http.MethodGet, s.getHealth))
+	mux.HandleFunc("/{$}", s.method(http.MethodGet, s.root))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
+	})
+	return mux
+}
+
+// HTTPServer returns a server with the limits set. Its base context is done when
+// ctx is.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// problem is the body of every refusal but 401.
+type problem struct {
+	Error string `json:"error"`
+	Code  string `json:"code"`
+	Field string `json:"field,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+func fail(w http.ResponseWriter, status int, p problem) {
+	writeJSON(w, status, p)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+		return
+	}
+	body := strings.TrimSuffix(b.String(), "\n")
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+// method lets one method pass, and HEAD where GET does.
+func (s *Server) method(allowed string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.Method != allowed && (allowed != http.MethodGet || r.Method != http.MethodHead) {
+			w.Header().Set("Allow", allowed)
+			fail(w, http.StatusMethodNotAllowed, problem{Error: "Method not allowed", Code: "method_not_allowed", Hint: "use " + allowed})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// authorized lets requests pass that bear the token. Digests of equal length
+// are compared in constant time, so that neither content nor length of the
+// token shows in how long it takes.
+func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if token, ok := bearer(r); ok {
+			digest := sha256.Sum256([]byte(token))
+			if subtle.ConstantTimeCompare(digest[:], s.token[:]) == 1 {
+				next(w, r)
+				return
+			}
+		}
+		s.refuse(w, r)
+	}
+}
+
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// refuse answers a wrong token, late when its address has sent many.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr
+	}
+	if !s.tarpit.hold(r.Context(), address) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(tarpitDelay.Seconds())))
+		w.Header().Set("Connection", "close")
+		fail(w, http.StatusTooManyRequests, problem{Error: "Too many requests", Code: "too_many_wrong_tokens", Hint: "this address sent many wrong tokens; wait a moment"})
+		return
+	}
+	s.Log.Warn("refused a wrong or missing token", "path", r.URL.Path, "address", address)
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, "Unauthorized")
+}
+
+// accepted is the contract's answer, to the byte.
+type accepted struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}
+
+func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		s.failBody(w, err)
+		return
+	}
+	event, err := push.Decode(body, time.Now())
+	if err != nil {
+		s.failPush(w, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), recordTimeout)
+	defer cancel()
+	if _, err := s.Ledger.Record(ctx, event); err != nil {
+		s.failPush(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+}
+
+func (s *Server) failBody(w http.ResponseWriter, err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		w.Header().Set("Connection", "close")
+		fail(w, http.StatusRequestEntityTooLarge, problem{Error: "Request body too large", Code: "too_large", Hint: "at most 256 KiB; shorten commitMessage or error"})
+		return
+	}
+	fail(w, http.StatusBadRequest, problem{Error: "Invalid request body", Code: "incomplete", Hint: "the body ended early or came too slowly"})
+}
+
+func (s *Server) failPush(w http.ResponseWriter, err error) {
+	var bad *push.Error
+	switch {
+	case errors.As(err, &bad):
+		fail(w, http.StatusBadRequest, problem{Error: "Invalid request body", Code: string(bad.Code), Field: bad.Field, Hint: bad.Hint})
+	case errors.Is(err, shipbell.ErrInvalid):
+		fail(w, http.StatusBadRequest, problem{Error: "Invalid request body", Code: string(push.CodeValue), Hint: "see the fields of a push in the documentation"})
+	default:
+		s.Log.Error("could not store a push; its sender was told to try again", "error", err)
+		s.unavailable(w)
+	}
+}
+
+// unavailable answers that nothing was stored. The cause is in the log and on
+// /health; a pusher can only come back.
+func (s *Server) unavailable(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	fail(w, http.StatusServiceUnavailable, problem{Error: "Not stored", Code: "store_unavailable", Hint: "nothing was stored; try again"})
+}
+
+func (s *Server) state(w http.ResponseWriter, r *http.Request) {
+	state, err := s.Ledger.State(r.Context())
+	if err != nil {
+		s.Log.Error("could not read the state", "error", err)
+		s.unavailable(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, state)
+}
+
+func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	_, _ = io.WriteString(w, "Deployment Monitor Active\n\nShipbell "+s.Version+"\nPOST /notify  takes a push\nGET  /state   ids that were taken\nGET  /health  OK while pushes can be stored; ?verbose for every part\n")
+}
+
+// healthCache spares the disk: any number of health requests write once a
+// second at most.
+type healthCache struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+// healthFor is how long a health check stays true.
+const healthFor = time.Second
+
+// check returns whether the store could be written within the last second.
+func (s *Server) check(ctx context.Context) error {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	if now := time.Now(); now.Sub(s.health.at) >= healthFor {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+		defer cancel()
+		s.health.err = s.Ledger.Check(ctx)
+		s.health.at = time.Now()
+		if s.health.err != nil {
+			s.Log.Error("the store cannot be written", "error", s.health.err)
+		}
+	}
+	return s.health.err
+}
+
+func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
+	err := s.check(r.Context())
+	if r.URL.Query().Has("verbose") {
+		s.verboseHealth(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "the store cannot be written: "+err.Error())
+		return
+	}
+	_, _ = io.WriteString(w, "OK")
+}
