@@ -1,0 +1,186 @@
+// Command shipbell is the deployment monitor: server, build-step client and
+// demo in one binary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/shipbell/shipbell/internal/client"
+	"github.com/shipbell/shipbell/internal/config"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// version is set by the linker for a release; other builds have their commit.
+var version = ""
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is the grammar of the command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Notify  notifyCmd  `cmd:"" help:"Tell the server of a deployment, from a build step. Never fails the build."`
+	Demo    demoCmd    `cmd:"" help:"Show it all at work in 20 seconds, without any account."`
+	State   stateCmd   `cmd:"" help:"Show or import the ids that were announced."`
+	Lanes   lanesCmd   `cmd:"" help:"Show the channels' delivery lanes, or resume one."`
+	Version versionCmd `cmd:"" help:"Show the version."`
+}
+
+// exit ends parsing early; kong has no other way to say that help was shown.
+type exit int
+
+func run(ctx context.Context, args []string, s streams) (code int) {
+	defer func() {
+		if e, ok := recover().(exit); ok {
+			code = int(e)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("shipbell"),
+		kong.Description("Know what is live. One deployment, one message, always current.\n\nTry it: shipbell demo"),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, Tree: true}),
+		kong.ValueFormatter(describeValue),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+		kong.ShortUsageOnError(),
+	)
+	if err != nil {
+		return fail(s, err, "this is a bug; please report it")
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return usage(s, args, err)
+	}
+	if err := command.Run(); err != nil {
+		return explain(s, err)
+	}
+	return exitOK
+}
+
+// describeValue adds the environment variable and the default to a flag's help.
+func describeValue(v *kong.Value) string {
+	help := v.Help
+	if fallback := v.Tag.Get("fallback"); fallback != "" {
+		help += " [default: " + fallback + "]"
+	}
+	if setting := v.Tag.Get("setting"); setting != "" {
+		help += " ($" + setting + ")"
+	}
+	return help
+}
+
+// usage answers arguments that cannot be understood. A build step must not fail
+// a build over them.
+func usage(s streams, args []string, err error) int {
+	hint := "shipbell --help"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		hint = "shipbell " + args[0] + " --help"
+	}
+	fmt.Fprintf(s.err, "shipbell: %v\nhint: %s\n", err, hint)
+	if args[0] == "notify" && !isStrict(args) {
+		return exitOK
+	}
+	return exitUsage
+}
+
+// isStrict finds --strict among arguments that could not be parsed.
+func isStrict(args []string) bool {
+	for _, a := range args {
+		if a == "--strict" || a == "--strict=true" {
+			return true
+		}
+	}
+	return false
+}
+
+// hinted is an error with a sentence that says what to do.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// explain prints an error and what to do about it.
+func explain(s streams, err error) int {
+	var problem *client.Problem
+	if errors.As(err, &problem) {
+		return exitFailure // printed already
+	}
+	var settings config.Problems
+	if errors.As(err, &settings) {
+		for _, p := range settings {
+			fmt.Fprintf(s.err, "shipbell: %v\n", config.Problems{p})
+		}
+		fmt.Fprintf(s.err, "hint: mend the settings above in the environment, the .env file or the flags; shipbell serve --help lists all\n")
+		return exitUsage
+	}
+	var h hinted
+	if errors.As(err, &h) {
+		return fail(s, err, h.hint)
+	}
+	fmt.Fprintf(s.err, "shipbell: %v\n", err)
+	return exitFailure
+}
+
+func fail(s streams, err error, hint string) int {
+	fmt.Fprintf(s.err, "shipbell: %v\nhint: %s\n", err, hint)
+	return exitFailure
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(s streams) error {
+	_, err := fmt.Fprintln(s.out, "shipbell", versionText())
+	return err
+}
+
+// versionText returns the release, or the commit that was built.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "dev"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return "dev-" + setting.Value[:min(12, len(setting.Value))]
+		}
+	}
+	return "dev"
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/app"
+	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// store are the flags of commands that work on a data directory, whether or not
+// a server runs on it.
+type store struct {
+	Data string `name:"data" help:"Data directory of the server. ($SHIPBELL_DATA)" placeholder:"DIR"`
+}
+
+// with opens the ledger of the data directory for fn. It never makes a new one,
+// so that a mistyped directory is noticed.
+func (d store) with(ctx context.Context, create bool, fn func(*ledger.Ledger) error) error {
+	settings, err := config.Load(config.Table{Data: d.Data}, config.OS(nil))
+	if err != nil {
+		return err
+	}
+	if !app.HasStore(settings.Data) && !create {
+		return hinted{fmt.Errorf("there is no ledger in %s", settings.Data), "start the server once, or give its directory: --data DIR"}
+	}
+	s, err := app.OpenStore(ctx, settings.Data)
+	if err != nil {
+		return hinted{err, "look at " + settings.Data + "; nothing in it was changed"}
+	}
+	return errors.Join(fn(ledger.New(ledger.Options{Store: s})), s.Close())
+}
+
+type stateCmd struct {
+	Show   stateShowCmd   `cmd:"" default:"withargs" help:"Show the newest 1000 ids of each project type, oldest first."`
+	Import stateImportCmd `cmd:"" help:"Remember the ids of another system, so that none is announced again."`
+}
+
+type stateShowCmd struct{ store }
+
+// Help shows an example.
+func (stateShowCmd) Help() string {
+	return "Example:\n\n  shipbell state\n\nThe same is at GET /state, with the token."
+}
+
+// Run prints the state.
+func (c stateShowCmd) Run(ctx context.Context, s streams) error {
+	return c.with(ctx, false, func(l *ledger.Ledger) error {
+		state, err := l.State(ctx)
+		if err != nil {
+			return err
+		}
+		e := json.NewEncoder(s.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(state)
+	})
+}
+
+type stateImportCmd struct {
+	store
+	File string `arg:"" help:"File with the state as JSON; - for standard input."`
+}
+
+// Help shows where the file comes from, and an example.
+func (stateImportCmd) Help() string {
+	return `The file has the shape {"workers": [...], "pages": [...], "lastCheck": "..."}. It can be imported while the server runs, and again.
+
+Example, from the Worker that Shipbell replaces:
+
+  npx wrangler kv key get --remote --binding DEPLOYMENT_STATE processed-deployments > state.json
+  shipbell state import state.json`
+}
+
+// Run imports the file.
+func (c stateImportCmd) Run(ctx context.Context, s streams) error {
+	state, err := readState(s.in, c.File)
+	if err != nil {
+		return hinted{err, `the accepted form is {"workers": ["id", ...], "pages": ["id", ...], "lastCheck": "2025-01-15T10:30:45Z"}`}
+	}
+	return c.with(ctx, true, func(l *ledger.Ledger) error {
+		workers, pages, err := l.Import(ctx, state)
+		if errors.Is(err, shipbell.ErrInvalid) {
+			return hinted{fmt.Errorf("%s: %w", c.File, err), "mend the file; nothing was imported"}
+		}
+		if err != nil {
+			return err
+		}
+		known := len(state.Workers) + len(state.Pages) - workers - pages
+		_, err = fmt.Fprintf(s.out, "imported %d worker ids and %d pages ids; %d were known already\n", workers, pages, known)
+		return err
+	})
+}
+
+// maxState bounds a state file: 2,000 ids of the greatest length, and room.
+const maxState = 4 << 20
+
+func readState(in io.Reader, path string) (ledger.State, error) {
+	if path != "-" {
+		f, err := os.Open(filepath.Clean(path))
+		if err != nil {
+			return ledger.State{}, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxState+1))
+	if err != nil {
+		return ledger.State{}, err
+	}
+	if len(text) > maxState {
+		return ledger.State{}, fmt.Errorf("%s: more than %d MiB", path, maxState>>20)
+	}
+	var state struct {
+		Workers   *[]string `json:"workers"`
+		Pages     *[]string `json:"pages"`
+		LastCheck string    `json:"lastCheck"`
+	}
+	if err := json.Unmarshal(text, &state); err != nil {
+		return ledger.State{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if state.Workers == nil && state.Pages == nil {
+		return ledger.State{}, fmt.Errorf("%s: neither workers nor pages", path)
+	}
+	result := ledger.State{LastCheck: state.LastCheck}
+	if state.Workers != nil {
+		result.Workers = *state.Workers
+	}
+	if state.Pages != nil {
+		result.Pages = *state.Pages
+	}
+	return result, nil
+}
+
+type lanesCmd struct {
+	List   lanesListCmd   `cmd:"" default:"withargs" help:"Show every lane with its backlog, and why it stands still."`
+	Resume lanesResumeCmd `cmd:"" help:"Let a paused lane go on, after its cause was mended."`
+}
+
+type lanesListCmd struct{ store }
+
+// Help shows an example.
+func (lanesListCmd) Help() string { return "Example:\n\n  shipbell lanes" }
+
+// Run prints the lanes.
+func (c lanesListCmd) Run(ctx context.Context, s streams) error {
+	return c.with(ctx, false, func(l *ledger.Ledger) error {
+		lanes, err := l.Lanes(ctx)
+		if err != nil {
+			return err
+		}
+		if len(lanes) == 0 {
+			_, err := fmt.Fprintln(s.out, "no lane yet: nothing was announced")
+			return err
+		}
+		w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "CHANNEL\tSTATUS\tBACKLOG\tLAST SUCCESS\tREASON")
+		for _, lane := range lanes {
+			status, reason := "ok", lane.Note
+			switch {
+			case lane.Pause != nil:
+				status, reason = "paused", lane.Pause.Reason
+				if lane.Pause.Hint != "" {
+					reason += " (" + lane.Pause.Hint + ")"
+				}
+			case lane.ParkedUntil.After(time.Now()):
+				status, reason = "parked until "+lane.ParkedUntil.Format(time.TimeOnly)+" UTC", lane.ParkedFor
+			}
+			last := "never"
+			if !lane.LastSuccess.IsZero() {
+				last = lane.LastSuccess.Format(time.DateTime) + " UTC"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", lane.Channel, status, lane.Backlog, last, reason)
+		}
+		return w.Flush()
+	})
+}
+
+type lanesResumeCmd struct {
+	store
+	Channel string `arg:"" help:"Channel as shown by shipbell lanes, such as telegram:-1001234567890; or all."`
+}
+
+// Help shows an example.
+func (lanesResumeCmd) Help() string {
+	return "A running server goes on within a second or two.\n\nExample:\n\n  shipbell lanes resume telegram:-1001234567890"
+}
+
+// Run resumes the lane.
+func (c lanesResumeCmd) Run(ctx context.Context, s streams) error {
+	return c.with(ctx, false, func(l *ledger.Ledger) error {
+		channels := []shipbell.ChannelID{shipbell.ChannelID(c.Channel)}
+		if c.Channel == "all" {
+			lanes, err := l.Lanes(ctx)
+			if err != nil {
+				return err
+			}
+			channels = nil
+			for _, lane := range lanes {
+				channels = append(channels, lane.Channel)
+			}
+		}
+		for _, channel := range channels {
+			err := l.Resume(ctx, channel)
+			if errors.Is(err, shipbell.ErrNotFound) {
+				return hinted{fmt.Errorf("there is no lane %s", channel), "shipbell lanes shows all"}
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "resumed %s\n", channel)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,278 @@
+// Package app puts the parts together to a server.
+//
+// Its one rule: it is the only package that knows everyone, and it owns every
+// goroutine: they start in Run and have ended when Run returns.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/channel/console"
+	"github.com/shipbell/shipbell/internal/channel/telegram"
+	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/dispatch"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/outbound"
+	"github.com/shipbell/shipbell/internal/render"
+	"github.com/shipbell/shipbell/internal/route"
+	"github.com/shipbell/shipbell/internal/store/sqlite"
+	"github.com/shipbell/shipbell/internal/web"
+)
+
+// grace bounds each step of shutting down. Container platforms kill after ten
+// seconds; both steps run at the same time.
+const grace = 6 * time.Second
+
+// sweepEvery is how often old deployments are looked for.
+const sweepEvery = time.Hour
+
+// Checks reject settings that only other packages understand.
+var Checks = map[string]func(string) error{
+	"TELEGRAM_CHAT_ID": func(v string) error { _, err := telegram.ParseChats(v); return err },
+	"WORKER_PROJECTS":  func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"PAGE_PROJECTS":    func(v string) error { _, err := route.ParsePatterns(v); return err },
+}
+
+// Options are what a server is made of.
+type Options struct {
+	Settings config.Settings
+	Version  string
+	// Out is where the console channel prints.
+	Out io.Writer
+	Log *Log
+}
+
+// App is a server. Make one with Open.
+type App struct {
+	log        *slog.Logger
+	settings   config.Settings
+	lock       *flock.Flock
+	store      *sqlite.Store
+	ledger     *ledger.Ledger
+	dispatcher *dispatch.Dispatcher
+	channels   []shipbell.ChannelID
+	telegrams  []*telegram.Channel
+	http       *http.Server
+	listener   net.Listener
+	token      string
+	madeToken  bool
+}
+
+// Open takes the data directory and the address, and opens the store. Nothing
+// is delivered and no request is answered before Run. The caller closes the App.
+func Open(ctx context.Context, o Options) (*App, error) {
+	a := &App{log: o.Log.Logger, settings: o.Settings}
+	if err := a.open(ctx, o); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context, o Options) (err error) {
+	if a.lock, err = lock(o.Settings.Data); err != nil {
+		return err
+	}
+	if a.store, err = OpenStore(ctx, o.Settings.Data); err != nil {
+		return err
+	}
+	if a.token = o.Settings.NotifyToken; a.token == "" {
+		if a.token, a.madeToken, err = ownToken(o.Settings.Data); err != nil {
+			return err
+		}
+	}
+	o.Log.Hide(a.token)
+	o.Log.Hide(o.Settings.TelegramToken)
+
+	channels, err := a.makeChannels(o)
+	if err != nil {
+		return err
+	}
+	for _, c := range channels {
+		a.channels = append(a.channels, c.ID())
+	}
+	table, err := a.routes()
+	if err != nil {
+		return err
+	}
+	a.ledger = ledger.New(ledger.Options{
+		Store:  a.store,
+		Router: table,
+		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
+		Log:    a.log,
+	})
+	a.dispatcher = dispatch.New(dispatch.Options{
+		Ledger:     a.ledger,
+		Channels:   channels,
+		Render:     render.Message,
+		NothingDue: nothingDue,
+		Grace:      grace,
+		Log:        a.log,
+	})
+	a.http = web.New(web.Options{
+		Ledger: a.ledger, Token: a.token, Channels: a.channels,
+		Version: o.Version, Started: time.Now(), Log: a.log,
+	}).HTTPServer()
+	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+// nothingDue translates between the ledger and the dispatcher, which do not
+// know each other.
+func nothingDue(err error) (time.Time, bool) {
+	var none ledger.NothingDue
+	ok := errors.As(err, &none)
+	return none.Next, ok
+}
+
+func (a *App) makeChannels(o Options) ([]dispatch.Channel, error) {
+	if o.Settings.TelegramToken == "" {
+		return []dispatch.Channel{console.New(o.Out)}, nil
+	}
+	chats, err := telegram.ParseChats(o.Settings.TelegramChats)
+	if err != nil {
+		return nil, err
+	}
+	client := outbound.New(outbound.Options{Version: o.Version})
+	var channels []dispatch.Channel
+	for _, chat := range chats {
+		c := telegram.New(telegram.Config{
+			Token: outbound.NewSecret(o.Settings.TelegramToken), Chat: chat, APIURL: o.Settings.TelegramAPI,
+			HTTP: client, Unlimited: o.Settings.TelegramFree,
+		})
+		a.telegrams = append(a.telegrams, c)
+		channels = append(channels, c)
+	}
+	return channels, nil
+}
+
+func (a *App) routes() (route.Table, error) {
+	workers, err := route.ParsePatterns(a.settings.WorkerProjects)
+	if err != nil {
+		return route.Table{}, err
+	}
+	pages, err := route.ParsePatterns(a.settings.PageProjects)
+	return route.Table{Projects: route.Projects{Workers: workers, Pages: pages}, All: a.channels}, err
+}
+
+// IsListenError reports whether err is about the address, not the data.
+func IsListenError(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "listen"
+}
+
+// URL returns the address at which the server can be reached from here.
+func (a *App) URL() string {
+	host, port, _ := net.SplitHostPort(a.listener.Addr().String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Token returns the token that a push must bear, and whether this start made it.
+func (a *App) Token() (token string, made bool) { return a.token, a.madeToken }
+
+// Console reports whether messages are printed because no channel is configured.
+func (a *App) Console() bool { return len(a.telegrams) == 0 }
+
+// Run serves until ctx is done, and then ends within a bound: it takes nothing
+// new, answers what it has taken, and waits for deliveries under way. What is
+// not delivered by then is delivered by the next start.
+func (a *App) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve: %w", err))
+		}
+	})
+	group.Go(func() { _ = a.dispatcher.Run(ctx) })
+	group.Go(func() { a.sweep(ctx) })
+	group.Go(func() { a.introduce(ctx) })
+	a.log.Info("ready", "url", a.URL(), "data", a.settings.Data, "channels", a.channels)
+
+	<-ctx.Done()
+	a.log.Info("stopping", "within", grace.String())
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer stop()
+	if err := a.http.Shutdown(bounded); err != nil {
+		a.log.Warn("requests under way were cut off", "error", err)
+		_ = a.http.Close()
+	}
+	group.Wait()
+	a.log.Info("stopped")
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// introduce says which bot posts where, or why it will not be able to. Nothing
+// waits for it.
+func (a *App) introduce(ctx context.Context) {
+	for _, c := range a.telegrams {
+		who, err := c.Check(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			a.log.Warn("channel check failed", "channel", c.ID(), "error", err)
+			continue
+		}
+		a.log.Info("channel", "channel", c.ID(), "bot", who.Bot, "chat", who.Chat)
+	}
+}
+
+func (a *App) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		retention := ledger.DefaultRetention
+		retention.Deployments = a.settings.Retention
+		n, err := a.ledger.Sweep(ctx, retention, a.channels)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.log.Error("could not delete old deployments; trying again in an hour", "error", err)
+		case n > 0:
+			a.log.Info("deleted old deployments", "deployments", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Close releases everything that Open took. It is called after Run returned.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,375 @@
+// Package config reads the server's settings from flags, the environment, files
+// and a .env file.
+//
+// Its one rule: [Table] is the only place that knows a setting; help, reference
+// page and the redacted print come from it. All problems are reported at once,
+// each naming the setting and the accepted form, and no problem shows a secret.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+)
+
+// Table holds every setting as it was given, and says in its tags all there is
+// to say about it: name is the flag, setting the environment variable, fallback
+// the default, accepts the accepted form. A secret has no flag, because the
+// arguments of a process can be seen by others, but can be in a file that
+// SETTING_FILE names.
+type Table struct {
+	Listen           string `name:"listen" setting:"SHIPBELL_LISTEN" fallback:"127.0.0.1:8787" placeholder:"HOST:PORT" accepts:"HOST:PORT, such as 127.0.0.1:8787 or :8787 for all addresses" help:"Address to listen on."`
+	Data             string `name:"data" setting:"SHIPBELL_DATA" placeholder:"DIR" accepts:"a directory that can be written" help:"Directory of the SQLite file and the token; the user's data directory unless given."`
+	NotifyToken      string `kong:"-" setting:"DEPLOY_NOTIFY_TOKEN" secret:"true" accepts:"text without spaces" help:"Token that a push must bear; made on first start and kept in the data directory unless given."`
+	TelegramBotToken string `kong:"-" setting:"TELEGRAM_BOT_TOKEN" secret:"true" accepts:"the token that @BotFather gave, such as 123456789:AAE…" help:"Token of the Telegram bot that posts the messages."`
+	TelegramChatID   string `name:"telegram-chat" setting:"TELEGRAM_CHAT_ID" placeholder:"CHAT,…" accepts:"chat ids separated by commas: -1001234567890, @channel, -1001234567890:45 for topic 45" help:"Telegram chats that get the messages."`
+	TelegramAPIURL   string `name:"telegram-api" setting:"TELEGRAM_API_URL" fallback:"https://api.telegram.org" placeholder:"URL" accepts:"an http or https address" help:"Telegram Bot API server."`
+	TelegramLimits   string `name:"telegram-limits" setting:"TELEGRAM_LIMITS" fallback:"on" placeholder:"on|off" accepts:"on or off" help:"Keep to Telegram's limits of 1 message a second and 20 a minute. Off is for servers without them."`
+	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
+	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
+	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
+	LogLevel         string `name:"log-level" setting:"SHIPBELL_LOG_LEVEL" fallback:"info" placeholder:"LEVEL" accepts:"debug, info, warn or error" help:"Least level that is logged."`
+}
+
+// Settings are the settings, read.
+type Settings struct {
+	Listen         string
+	Data           string
+	NotifyToken    string // empty: the one in the data directory
+	TelegramToken  string
+	TelegramChats  string
+	TelegramAPI    string
+	TelegramFree   bool // without limits
+	WorkerProjects string
+	PageProjects   string
+	Retention      time.Duration
+	LogLevel       string
+}
+
+// Option is one row of the table, for help and reference.
+type Option struct {
+	Flag     string // empty for a secret
+	Setting  string
+	Fallback string
+	Accepts  string
+	Help     string
+	Secret   bool
+}
+
+// Options returns the table's rows in its order.
+func Options() []Option {
+	var options []Option
+	for f := range fields(&Table{}) {
+		options = append(options, f.Option)
+	}
+	return options
+}
+
+// Sources are where settings come from, beside the flags in the table.
+type Sources struct {
+	// Environ returns an environment variable and whether it is set.
+	Environ func(string) (string, bool)
+	// Names are the names of all environment variables, to find misspelt ones.
+	Names []string
+	// DotEnv is the path of the .env file; it need not exist.
+	DotEnv string
+	// Checks reject values that only other packages understand, by setting.
+	Checks map[string]func(string) error
+}
+
+// OS are the sources of this process.
+func OS(checks map[string]func(string) error) Sources {
+	var names []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		names = append(names, name)
+	}
+	return Sources{Environ: os.LookupEnv, Names: names, DotEnv: ".env", Checks: checks}
+}
+
+// Problem is one setting that cannot be used.
+type Problem struct {
+	Setting string
+	What    string
+	Accepts string
+}
+
+// Problems are all settings that cannot be used.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = fmt.Sprintf("%s: %s", problem.Setting, problem.What)
+		if problem.Accepts != "" {
+			lines[i] += "; accepted: " + problem.Accepts
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// field is one setting of a table with where its value is kept.
+type field struct {
+	Option
+	value *string
+}
+
+func fields(t *Table) func(func(field) bool) {
+	return func(yield func(field) bool) {
+		v := reflect.ValueOf(t).Elem()
+		for i := range v.NumField() {
+			tag := v.Type().Field(i).Tag
+			f := field{
+				Option: Option{
+					Flag: tag.Get("name"), Setting: tag.Get("setting"), Fallback: tag.Get("fallback"),
+					Accepts: tag.Get("accepts"), Help: tag.Get("help"), Secret: tag.Get("secret") == "true",
+				},
+				value: v.Field(i).Addr().Interface().(*string),
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// Load completes the table, which holds the flags, from the other sources, and
+// reads it. A flag beats the environment, which beats the .env file, which beats
+// the default. Its error is [Problems].
+func Load(t Table, from Sources) (Settings, error) {
+	l := loader{Sources: from}
+	l.readDotEnv()
+	l.findMisspelt()
+	for f := range fields(&t) {
+		if *f.value == "" {
+			*f.value = l.lookup(f.Option)
+		}
+		if *f.value == "" {
+			*f.value = f.Fallback
+		}
+		if check := from.Checks[f.Setting]; check != nil && *f.value != "" {
+			if err := check(*f.value); err != nil {
+				l.problem(f.Setting, "%v", err)
+			}
+		}
+	}
+	s := l.settings(t)
+	if len(l.problems) > 0 {
+		return Settings{}, l.problems
+	}
+	return s, nil
+}
+
+type loader struct {
+	Sources
+	dotEnv   map[string]string
+	problems Problems
+}
+
+func (l *loader) problem(setting, format string, args ...any) {
+	accepts := ""
+	for _, o := range Options() {
+		if o.Setting == setting {
+			accepts = o.Accepts
+		}
+	}
+	l.problems = append(l.problems, Problem{Setting: setting, What: fmt.Sprintf(format, args...), Accepts: accepts})
+}
+
+func (l *loader) readDotEnv() {
+	values, err := godotenv.Read(l.DotEnv)
+	switch {
+	case err == nil:
+		l.dotEnv = values
+	case l.DotEnv == "" || errors.Is(err, os.ErrNotExist):
+	case errors.As(err, new(*os.PathError)):
+		l.problems = append(l.problems, Problem{Setting: l.DotEnv, What: "cannot be read: " + err.Error()})
+	default:
+		// The library quotes the line, which may hold a secret.
+		l.problems = append(l.problems, Problem{Setting: l.DotEnv, What: "a line cannot be understood", Accepts: "lines of the form NAME=value"})
+	}
+}
+
+// orchestrated matches what container platforms put into the environment of a
+// service named shipbell, such as SHIPBELL_PORT_8787_TCP.
+var orchestrated = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT.*|PORT(_\d+_.*)?)$`)
+
+// findMisspelt reports names that are one or two letters from a setting's.
+func (l *loader) findMisspelt() {
+	var known []string
+	for _, o := range Options() {
+		known = append(known, o.Setting)
+		if o.Secret {
+			known = append(known, o.Setting+"_FILE")
+		}
+	}
+	names := slices.Clone(l.Names)
+	for name := range l.dotEnv {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if slices.Contains(known, name) || orchestrated.MatchString(name) {
+			continue
+		}
+		for _, k := range known {
+			if len(name) > 6 && distance(name, k) <= 2 {
+				l.problems = append(l.problems, Problem{Setting: name, What: "no such setting; did you mean " + k + "?"})
+				break
+			}
+		}
+	}
+}
+
+// distance is the number of letters to add, drop or change to get from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func (l *loader) lookup(o Option) string {
+	if value := l.get(o.Setting); value != "" || !o.Secret {
+		if o.Secret && l.get(o.Setting+"_FILE") != "" {
+			l.problem(o.Setting, "set together with %s_FILE; set one of them", o.Setting)
+		}
+		return value
+	}
+	path := l.get(o.Setting + "_FILE")
+	if path == "" {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		l.problem(o.Setting+"_FILE", "%v", err)
+		return ""
+	}
+	value := strings.TrimSpace(string(text))
+	if value == "" {
+		l.problem(o.Setting+"_FILE", "the file %s is empty", path)
+	}
+	return value
+}
+
+func (l *loader) get(name string) string {
+	if value, ok := l.Environ(name); ok {
+		return strings.TrimSpace(value)
+	}
+	return strings.TrimSpace(l.dotEnv[name])
+}
+
+var botToken = regexp.MustCompile(`^\d+:[A-Za-z0-9_-]+$`)
+
+func (l *loader) settings(t Table) Settings {
+	s := Settings{
+		Listen: t.Listen, Data: t.Data, NotifyToken: t.NotifyToken,
+		TelegramToken: t.TelegramBotToken, TelegramChats: t.TelegramChatID, TelegramAPI: strings.TrimSuffix(t.TelegramAPIURL, "/"),
+		WorkerProjects: t.WorkerProjects, PageProjects: t.PageProjects, LogLevel: strings.ToLower(t.LogLevel),
+	}
+	if _, port, err := net.SplitHostPort(t.Listen); err != nil || !isPort(port) {
+		l.problem("SHIPBELL_LISTEN", "%q is not an address", t.Listen)
+	}
+	if s.Data == "" {
+		dir, err := defaultData(l.get)
+		if err != nil {
+			l.problem("SHIPBELL_DATA", "no user data directory here (%v)", err)
+		}
+		s.Data = dir
+	}
+	if strings.ContainsAny(t.NotifyToken, " \t\r\n") {
+		l.problem("DEPLOY_NOTIFY_TOKEN", "has spaces inside")
+	}
+	if t.TelegramBotToken != "" && !botToken.MatchString(t.TelegramBotToken) {
+		l.problem("TELEGRAM_BOT_TOKEN", "does not have the form of a bot token")
+	}
+	switch {
+	case t.TelegramBotToken != "" && t.TelegramChatID == "":
+		l.problem("TELEGRAM_CHAT_ID", "is needed together with TELEGRAM_BOT_TOKEN")
+	case t.TelegramBotToken == "" && t.TelegramChatID != "":
+		l.problem("TELEGRAM_BOT_TOKEN", "is needed together with TELEGRAM_CHAT_ID")
+	}
+	if u, err := url.Parse(t.TelegramAPIURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		l.problem("TELEGRAM_API_URL", "not an address of a server")
+	}
+	switch strings.ToLower(t.TelegramLimits) {
+	case "on":
+	case "off":
+		s.TelegramFree = true
+	default:
+		l.problem("TELEGRAM_LIMITS", "%q", t.TelegramLimits)
+	}
+	var err error
+	if s.Retention, err = parseDays(t.Retention); err != nil || s.Retention < 24*time.Hour {
+		l.problem("SHIPBELL_RETENTION", "%q", t.Retention)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
+		l.problem("SHIPBELL_LOG_LEVEL", "%q", t.LogLevel)
+	}
+	return s
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 0 && n <= 65535
+}
+
+// parseDays reads days such as 400d, or any duration that Go reads.
+func parseDays(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err != nil || n > 100_000 {
+			return 0, fmt.Errorf("days %q: not a number up to 100000", s)
+		}
+		return time.Duration(n * 24 * float64(time.Hour)), nil
+	}
+	return time.ParseDuration(s)
+}
+
+// defaultData is the user's data directory: where the XDG base directory
+// specification, macOS and Windows put it.
+func defaultData(env func(string) string) (string, error) {
+	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "shipbell"), nil
+	}
+	if dir := env("LOCALAPPDATA"); runtime.GOOS == "windows" && dir != "" {
+		return filepath.Join(dir, "shipbell"), nil
+	}
+	home := env("HOME")
+	if home == "" {
+		var err error
+		if home, err = os.UserHomeDir(); err != nil {
+			return "", err
+		}
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support", "shipbell"), nil
+	}
+	return filepath.Join(home, ".local", "share", "shipbell"), nil
+}
