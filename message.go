@@ -1,8 +1,8 @@
 package shipbell
 
 import (
+	"sort"
 	"strings"
-	"unicode/utf8"
 )
 
 // Message is what a person reads, before any channel's markup. A channel turns
@@ -73,25 +73,26 @@ func (s Span) Plain() string {
 const ellipsis = "…"
 
 // Fit returns a message that size finds no larger than limit. Whole texts
-// shrink, never markup: the span with the highest Give loses its end first,
-// down to an ellipsis, then the next. Among equals the longest shrinks. A
-// message that fits is returned as it is. Where nothing may shrink any more the
-// result can still be too large; callers keep the rest of a message small.
+// shrink, never markup: the span with the highest Give loses as much of its end
+// as it must, down to an ellipsis, then the next. Among equals the longest
+// shrinks. A message that fits is returned as it is. Where nothing may shrink
+// any more the result can still be too large; callers keep the rest of a message
+// small. What size counts is the channel's business: Fit only compares.
 func (m Message) Fit(limit int, size func(Message) int) Message {
-	over := size(m) - limit
-	if over <= 0 {
+	if size(m) <= limit {
 		return m
 	}
 	m = m.clone()
-	for over > 0 {
+	for {
 		s := m.giveWay()
 		if s == nil {
 			return m
 		}
-		s.shorten(over)
-		over = size(m) - limit
+		s.shorten(func() bool { return size(m) <= limit })
+		if size(m) <= limit {
+			return m
+		}
 	}
-	return m
 }
 
 // giveWay finds the span that must shrink next, or nil.
@@ -112,22 +113,34 @@ func (m Message) giveWay() *Span {
 }
 
 // spent reports whether nothing is left of the span to give.
-func (s *Span) spent() bool { return s.Text == ellipsis && s.URL == "" }
+func (s *Span) spent() bool { return (s.Text == ellipsis || s.Text == "") && s.URL == "" }
 
-// shorten cuts at least one character from the end, and about as many as are
-// over, and leaves an ellipsis. What is left of a link no longer leads anywhere
-// once its text is gone: an address cannot be cut, only left out.
-func (s *Span) shorten(over int) {
-	if s.Text == ellipsis {
+// shorten keeps as much of the text as fits, and an ellipsis. A link without
+// text leads nowhere: an address cannot be cut, only left out.
+func (s *Span) shorten(fits func() bool) {
+	if s.Text == ellipsis || s.Text == "" {
 		s.URL = ""
 		return
 	}
 	text := strings.TrimSuffix(s.Text, ellipsis)
-	for n := max(over, 1); n > 0 && text != ""; n-- {
-		_, w := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-w]
+	cuts := []int{0}
+	for i := range text {
+		if i > 0 {
+			cuts = append(cuts, i)
+		}
 	}
-	s.Text = strings.TrimRight(text, " ") + ellipsis
+	// The last cut that fits; the whole text, which is no cut, does not.
+	n := sort.Search(len(cuts), func(n int) bool {
+		s.Text = cut(text, cuts[n])
+		return !fits()
+	})
+	s.Text = cut(text, cuts[max(n-1, 0)])
+}
+
+// cut ends text at a byte and marks that. It leaves no half of an emoji that is
+// joined from several.
+func cut(text string, at int) string {
+	return strings.TrimRight(text[:at], " \u200d\ufe0f") + ellipsis
 }
 
 func (m Message) clone() Message {

@@ -45,6 +45,8 @@ type lane struct {
 		revision   shipbell.Revision
 	}
 	moves int
+	// looked is when a lane that stands still last looked whether it was resumed.
+	looked time.Time
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -121,6 +123,15 @@ func (l *lane) stands(ctx context.Context) time.Duration {
 	if l.state.Pause == nil && parked <= 0 {
 		return 0
 	}
+	wait := resumePoll
+	if l.state.Pause == nil {
+		wait = min(parked, resumePoll)
+	}
+	// A wake for every push must not become a read for every push.
+	if next := resumePoll - time.Since(l.looked); next > 0 {
+		return min(wait, next)
+	}
+	l.looked = time.Now()
 	stored, err := l.Ledger.Lane(ctx, l.channel.ID())
 	if err != nil {
 		l.logStore("read lane", err)
@@ -132,10 +143,7 @@ func (l *lane) stands(ctx context.Context) time.Duration {
 		l.budget.release()
 		return 0
 	}
-	if l.state.Pause != nil {
-		return resumePoll
-	}
-	return min(parked, resumePoll)
+	return wait
 }
 
 func (l *lane) deliver(ctx context.Context, a shipbell.Announcement, d shipbell.Deployment, start time.Time) {

@@ -47,7 +47,9 @@ type Deployments interface {
 	// Deployment returns a deployment, or [shipbell.ErrNotFound].
 	Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error)
 	// Open stores a new deployment with its keys and returns its number, which
-	// is higher than every one before.
+	// is higher than every one before. The deployment is what
+	// [shipbell.NewDeployment] makes of its first event, which the caller adds
+	// next; a store may rely on that.
 	Open(d shipbell.Deployment) (shipbell.DeploymentID, error)
 	// Save replaces a deployment and adds those of its keys that are new.
 	Save(d shipbell.Deployment) error

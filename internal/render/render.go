@@ -7,6 +7,7 @@
 package render
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strings"
@@ -152,8 +153,8 @@ func environment(d shipbell.Deployment) []shipbell.Span {
 
 func (m *message) commit(d shipbell.Deployment) {
 	hash, subject := clean(d.Commit), clean(Subject(d.CommitMessage))
-	if len(hash) > shortHash {
-		hash = string([]rune(hash)[:min(shortHash, len([]rune(hash)))])
+	if runes := []rune(hash); len(runes) > shortHash {
+		hash = string(runes[:shortHash])
 	}
 	switch {
 	case hash == "":
@@ -168,10 +169,17 @@ func (m *message) commit(d shipbell.Deployment) {
 // commitHash leads to the commit where the repository is known.
 func commitHash(d shipbell.Deployment, short string) shipbell.Span {
 	s := shipbell.Span{Text: short, Style: shipbell.StyleCode}
-	if base := webAddress(d.RepositoryURL); base != "" {
-		s.URL = strings.TrimSuffix(base, "/") + "/commit/" + url.PathEscape(clean(d.Commit))
+	if base := webAddress(d.RepositoryURL); base != "" && isHash(d.Commit) {
+		s.URL = strings.TrimSuffix(base, "/") + "/commit/" + d.Commit
 	}
 	return s
+}
+
+// isHash reports whether text is a whole commit hash, SHA-1 or SHA-256: a part
+// of one leads nowhere on some hosts.
+func isHash(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil && (len(text) == 40 || len(text) == 64)
 }
 
 // Subject returns the first line of a commit message that is not blank.

@@ -36,9 +36,8 @@ const (
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
-	// recordTimeout bounds how long a push waits for the disk before it is told
-	// to come back.
-	recordTimeout = 10 * time.Second
+	// checkTimeout bounds how long a health check waits for the disk.
+	checkTimeout = 10 * time.Second
 )
 
 // Ledger is what the web side asks of the ledger.
@@ -201,9 +200,7 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 		s.failPush(w, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), recordTimeout)
-	defer cancel()
-	if _, err := s.Ledger.Record(ctx, event); err != nil {
+	if _, err := s.Ledger.Record(r.Context(), event); err != nil {
 		s.failPush(w, err)
 		return
 	}
@@ -271,7 +268,7 @@ func (s *Server) check(ctx context.Context) error {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
 	if now := time.Now(); now.Sub(s.health.at) >= healthFor {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 		defer cancel()
 		s.health.err = s.Ledger.Check(ctx)
 		s.health.at = time.Now()

@@ -11,7 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,16 +139,17 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 // digest identifies what a body says. Each part is preceded by its length, so
 // that no two bodies run together to the same text.
 func digest(e shipbell.Event, at string) shipbell.EventID {
-	h := sha256.New()
 	o := e.Observation
+	text := make([]byte, 0, 1024)
 	for _, part := range []string{
 		string(o.Type), e.Keys[0].ID, at, o.Project, o.Environment, string(o.Status), o.Branch, o.Commit, o.CommitMessage,
 		o.Author, o.Tag, o.VersionID, o.URL, o.LogURL, o.RepositoryURL, o.Error, o.CI,
 	} {
-		fmt.Fprintf(h, "%d:", len(part))
-		_, _ = io.WriteString(h, part)
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
 	}
-	return shipbell.EventID(hex.EncodeToString(h.Sum(nil)[:16]))
+	sum := sha256.Sum256(text)
+	return shipbell.EventID(hex.EncodeToString(sum[:16]))
 }
 
 func jsonError(err error) *Error {

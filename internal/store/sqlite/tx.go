@@ -82,20 +82,34 @@ func (t *tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
 
 func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 	var doc []byte
-	var revision int64
-	err := t.row(`SELECT revision, doc FROM deployments WHERE id = $1`, int64(id)).Scan(&revision, &doc)
+	var revision, recorded int64
+	err := t.row(`SELECT revision, recorded_ms, doc FROM deployments WHERE id = $1`, int64(id)).Scan(&revision, &recorded, &doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shipbell.Deployment{}, fmt.Errorf("deployment %d: %w", id, shipbell.ErrNotFound)
 	}
 	if err != nil {
 		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
 	}
-	d := shipbell.Deployment{}
-	if err := json.Unmarshal(doc, &d); err != nil {
+	var d shipbell.Deployment
+	if doc == nil {
+		d, err = t.fromFirstEvent(id)
+	} else {
+		err = json.Unmarshal(doc, &d)
+	}
+	if err != nil {
 		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
 	}
-	d.ID, d.Revision = id, shipbell.Revision(revision)
+	d.ID, d.Revision, d.RecordedAt = id, shipbell.Revision(revision), fromMS(recorded)
 	return d, nil
+}
+
+// fromFirstEvent makes a deployment that was stored without its merged view.
+func (t *tx) fromFirstEvent(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+	e, err := scanEvent(t.row(`SELECT `+eventColumns+` FROM events WHERE id = $1`, int64(id)*eventSpan))
+	if err != nil {
+		return shipbell.Deployment{}, err
+	}
+	return shipbell.NewDeployment(e), nil
 }
 
 // nextID returns the number of the next deployment. Numbers of swept
@@ -117,13 +131,9 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	if err != nil {
 		return 0, err
 	}
-	doc, err := json.Marshal(d)
-	if err != nil {
-		return 0, fmt.Errorf("open deployment: %w", err)
-	}
-	err = t.exec(`INSERT INTO deployments (id, revision, type, project, environment, status, recorded_ms, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		int64(id), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), ms(d.RecordedAt), string(doc))
+	err = t.exec(`INSERT INTO deployments (id, revision, type, project, environment, status, recorded_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		int64(id), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), ms(d.RecordedAt))
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
@@ -199,24 +209,31 @@ func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 	return nil
 }
 
+const eventColumns = `source, event_id, at_ms, received_ms, doc`
+
+func scanEvent(row interface{ Scan(...any) error }) (shipbell.Event, error) {
+	var e shipbell.Event
+	var at, received int64
+	var doc []byte
+	if err := row.Scan(&e.Source, &e.ID, &at, &received, &doc); err != nil {
+		return shipbell.Event{}, err
+	}
+	d := eventDoc{}
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return shipbell.Event{}, err
+	}
+	e.At, e.ReceivedAt, e.Keys, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Observation
+	return e, nil
+}
+
 func (t *tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
 	var events []shipbell.Event
 	err := t.each(func(rows *sql.Rows) error {
-		var e shipbell.Event
-		var at, received int64
-		var doc []byte
-		if err := rows.Scan(&e.Source, &e.ID, &at, &received, &doc); err != nil {
-			return err
-		}
-		d := eventDoc{}
-		if err := json.Unmarshal(doc, &d); err != nil {
-			return err
-		}
-		e.At, e.ReceivedAt, e.Keys, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Observation
+		e, err := scanEvent(rows)
 		events = append(events, e)
-		return nil
-	}, `SELECT source, event_id, at_ms, received_ms, doc FROM events WHERE id >= $1 AND id < $2
-		ORDER BY at_ms, source, event_id`, int64(id)*eventSpan, (int64(id)+1)*eventSpan)
+		return err
+	}, `SELECT `+eventColumns+` FROM events WHERE id >= $1 AND id < $2 ORDER BY at_ms, source, event_id`,
+		int64(id)*eventSpan, (int64(id)+1)*eventSpan)
 	if err != nil {
 		return nil, fmt.Errorf("read events of deployment %d: %w", id, err)
 	}

@@ -6,7 +6,9 @@ CREATE TABLE meta (
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The columns repeat what is searched for; doc holds the whole merged view.
+-- The columns repeat what is searched for; doc holds the whole merged view. It is
+-- NULL while the deployment is what its only event says: most are announced, and
+-- half of the writing is saved.
 CREATE TABLE deployments (
 	id          INTEGER PRIMARY KEY,
 	revision    INTEGER NOT NULL,
@@ -15,7 +17,7 @@ CREATE TABLE deployments (
 	environment TEXT NOT NULL,
 	status      TEXT NOT NULL,
 	recorded_ms INTEGER NOT NULL,
-	doc         TEXT NOT NULL
+	doc         TEXT
 ) STRICT;
 
 -- An event's id is its deployment's id times 2^20, plus its number within the

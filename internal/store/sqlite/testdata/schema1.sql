@@ -19,9 +19,9 @@ CREATE TABLE deployments (
 	environment TEXT NOT NULL,
 	status      TEXT NOT NULL,
 	recorded_ms INTEGER NOT NULL,
-	doc         TEXT NOT NULL
+	doc         TEXT
 ) STRICT;
-INSERT INTO "deployments" VALUES(1,1,'worker','api-service','production','announced',1795381716016,'{"type":"worker","project":"api-service","environment":"production","status":"announced","branch":"feature/add-auth","commit":"abc123def456789","commitMessage":"Add JWT authentication\n\nImplemented:\n- \u003cb\u003e\u0001 🚀","author":"dev@example.com","shownId":"build-abc123","keys":[{"type":"worker","kind":"pushed","id":"build-abc123"}],"startedAt":"2025-01-15T10:30:45Z","recordedAt":"2026-11-22T21:08:36.016246573Z","provenance":{"base":{"trust":1,"at":1736937045000,"event":"push/push-build-abc123"},"fields":{"shownId":{"trust":10,"at":1736937045000,"event":"push/push-build-abc123"}}}}');
+INSERT INTO "deployments" VALUES(1,1,'worker','api-service','production','announced',1795381716016,NULL);
 CREATE TABLE events (
 	id          INTEGER PRIMARY KEY,
 	source      TEXT NOT NULL,

@@ -1,0 +1,39 @@
+package console_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/channel/channeltest"
+	"github.com/shipbell/shipbell/internal/channel/console"
+	"github.com/shipbell/shipbell/internal/render"
+)
+
+func TestGolden(t *testing.T) {
+	var out strings.Builder
+	c := console.New(&out)
+	for i, d := range channeltest.Deployments() {
+		ref := shipbell.MessageRef("")
+		if i%2 == 1 {
+			ref = "printed"
+		}
+		if _, err := c.Deliver(t.Context(), shipbell.Delivery{Message: render.Message(d.Deployment), Ref: ref}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	channeltest.Golden(t, "console.golden", out.String())
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestBrokenOutputIsTemporary(t *testing.T) {
+	_, err := console.New(broken{}).Deliver(t.Context(), shipbell.Delivery{})
+	var de *shipbell.DeliveryError
+	if !errors.As(err, &de) || de.Fault != shipbell.FaultTemporary {
+		t.Errorf("got %v, want a temporary fault", err)
+	}
+}

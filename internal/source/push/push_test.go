@@ -1,0 +1,190 @@
+package push_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/source/push"
+)
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 891_000_000, time.UTC)
+
+// contract is the body of the contract.
+const contract = `{
+  "deployment": {
+    "type": "worker",
+    "projectName": "api-service",
+    "deploymentId": "build-abc123",
+    "branch": "feature/add-auth",
+    "commitHash": "abc123def456789...",
+    "commitMessage": "Add JWT authentication\n\nImplemented:\n- Token generation\n- Token validation\n- Refresh tokens",
+    "author": "dev@example.com",
+    "timestamp": "2025-01-15T10:30:45Z",
+    "environment": "production",
+    "isCI": true
+  }
+}`
+
+func decode(t *testing.T, body string) shipbell.Event {
+	t.Helper()
+	e, err := push.Decode([]byte(body), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestContract(t *testing.T) {
+	got := decode(t, contract)
+	want := shipbell.Event{
+		Source: shipbell.SourcePush, ID: got.ID,
+		Keys:       []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: "build-abc123"}},
+		At:         time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC),
+		ReceivedAt: now,
+		Observation: shipbell.Observation{
+			Type: shipbell.Worker, Project: "api-service", Environment: "production", Status: shipbell.Announced,
+			Branch: "feature/add-auth", Commit: "abc123def456789...", Author: "dev@example.com", CI: "true",
+			CommitMessage: "Add JWT authentication\n\nImplemented:\n- Token generation\n- Token validation\n- Refresh tokens",
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDefaultsAndAliases(t *testing.T) {
+	e := decode(t, `{"deployment":{"projectName":" api ","deploymentId":"1","unknown":{"a":[1]},"branch":null,"author":"a\u0000b"},"more":1}`)
+	if e.Type != shipbell.Worker || e.Environment != "production" || e.Status != shipbell.Announced || !e.At.Equal(now) || e.Project != "api" || e.Author != "ab" {
+		t.Errorf("defaults: %+v", e)
+	}
+	for _, alias := range []string{"page", "pages", "Pages"} {
+		if e := decode(t, `{"deployment":{"type":"`+alias+`","projectName":"a","deploymentId":"1"}}`); e.Type != shipbell.Pages || e.Keys[0].Type != shipbell.Pages {
+			t.Errorf("type %q: %+v", alias, e)
+		}
+	}
+	if e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","environment":"Production"}}`); e.Environment != "production" {
+		t.Errorf("environment %q", e.Environment)
+	}
+}
+
+func TestOptionalFields(t *testing.T) {
+	e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","status":"cancelled","tag":"v1","url":"https://a.example","versionId":"v","logUrl":"https://l.example","repositoryUrl":"https://r.example","error":"boom","isCI":"false"}}`)
+	want := shipbell.Observation{
+		Type: shipbell.Worker, Project: "a", Environment: "production", Status: shipbell.Canceled, Tag: "v1", URL: "https://a.example",
+		VersionID: "v", LogURL: "https://l.example", RepositoryURL: "https://r.example", Error: "boom", CI: "false",
+	}
+	if e.Observation != want {
+		t.Errorf("got  %+v\nwant %+v", e.Observation, want)
+	}
+}
+
+func TestTimestamps(t *testing.T) {
+	want := time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
+	for _, text := range []string{`"2025-01-15T10:30:45Z"`, `"2025-01-15T11:30:45+01:00"`, `"2025-01-15T10:30:45.000Z"`, `"2025-01-15T10:30:45"`, `"2025-01-15 10:30:45"`, `1736937045000`} {
+		e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","timestamp":`+text+`}}`)
+		if !e.At.Equal(want) {
+			t.Errorf("timestamp %s: %s", text, e.At)
+		}
+	}
+}
+
+// TestIdentity: the same body is the same event at any time; one that says
+// anything else is not.
+func TestIdentity(t *testing.T) {
+	id := func(body string, at time.Time) shipbell.EventID {
+		e, err := push.Decode([]byte(body), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.ID
+	}
+	untimed := `{"deployment":{"projectName":"a","deploymentId":"1"}}`
+	if id(untimed, now) != id(untimed, now.Add(time.Hour)) {
+		t.Error("the time of receipt changes the identity of a body without a timestamp")
+	}
+	seen := map[shipbell.EventID]string{}
+	for _, body := range []string{
+		untimed,
+		`{"deployment":{"projectName":"a1","deploymentId":""}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"2"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","type":"pages"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","status":"success"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":"2025-01-15T10:30:45Z"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"ab"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"a","commitHash":"b"}}`,
+	} {
+		if strings.Contains(body, `"deploymentId":""`) {
+			continue
+		}
+		if other, ok := seen[id(body, now)]; ok {
+			t.Errorf("%s and %s have one identity", body, other)
+		}
+		seen[id(body, now)] = body
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	d := func(fields string) string {
+		return `{"deployment":{"projectName":"a","deploymentId":"1",` + fields + `}}`
+	}
+	for _, test := range []struct{ name, body, want string }{
+		{"empty", ``, "invalid_json: one JSON object; at byte 0: unexpected end of JSON input"},
+		{"no object", `[]`, `invalid_json: a JSON object with the field "deployment"`},
+		{"broken", `{"deployment":}`, "invalid_json: one JSON object; at byte 15: invalid character '}' looking for beginning of value"},
+		{"two", contract + `{}`, "invalid_json: one JSON object; at byte 437: invalid character '{' after top-level value"},
+		{"nothing", `{}`, `deployment: missing_field: an object: {"deployment":{"projectName":"api-service","deploymentId":"build-abc123"}}`},
+		{"null", `{"deployment":null}`, `deployment: missing_field: an object: {"deployment":{"projectName":"api-service","deploymentId":"build-abc123"}}`},
+		{"list", `{"deployment":[]}`, "deployment: wrong_type: a JSON object, not array"},
+		{"no project", `{"deployment":{"deploymentId":"1"}}`, "deployment.projectName: missing_field: text of 1 to 255 bytes"},
+		{"blank project", `{"deployment":{"deploymentId":"1","projectName":" \u0000 "}}`, "deployment.projectName: missing_field: text of 1 to 255 bytes"},
+		{"no id", `{"deployment":{"projectName":"a"}}`, "deployment.deploymentId: missing_field: text of 1 to 512 bytes"},
+		{"long id", `{"deployment":{"projectName":"a","deploymentId":"` + strings.Repeat("x", 513) + `"}}`, "deployment.deploymentId: too_long: at most 512 bytes, not 513"},
+		{"number", d(`"branch":1`), "deployment.branch: wrong_type: text in quotes, not number"},
+		{"type", d(`"type":"site"`), "deployment.type: invalid_value: worker or pages (page is accepted too)"},
+		{"status", d(`"status":"done"`), "deployment.status: invalid_value: one of " + shipbell.AcceptedStatuses},
+		{"time", d(`"timestamp":"yesterday"`), "deployment.timestamp: invalid_value: an RFC 3339 time such as 2025-01-15T10:30:45Z"},
+		{"seconds", d(`"timestamp":1736937045`), "deployment.timestamp: invalid_value: an RFC 3339 time such as 2025-01-15T10:30:45Z, or unix milliseconds"},
+		{"time list", d(`"timestamp":[]`), "deployment.timestamp: wrong_type: an RFC 3339 time such as 2025-01-15T10:30:45Z"},
+		{"ci", d(`"isCI":"maybe"`), "deployment.isCI: wrong_type: true or false"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := push.Decode([]byte(test.body), now)
+			if !errors.Is(err, shipbell.ErrInvalid) || fmt.Sprint(err) != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// FuzzDecode: any body is an event that can be recorded, or an error that says
+// what to do; and decoding is deterministic.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(contract))
+	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":1736937045000,"isCI":"1"}}`))
+	f.Add([]byte(`{"deployment":{"projectName":"\u0000a","deploymentId":"\ud800","timestamp":""}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := push.Decode(body, now)
+		if err != nil {
+			var bad *push.Error
+			if !errors.As(err, &bad) || bad.Code == "" || bad.Hint == "" {
+				t.Fatalf("an error that does not help: %v", err)
+			}
+			return
+		}
+		if err := e.Validate(); err != nil {
+			t.Fatalf("decoded, but cannot be recorded: %v", err)
+		}
+		again, err := push.Decode(body, now)
+		if err != nil || !reflect.DeepEqual(e, again) {
+			t.Fatal("decoding twice gives two events")
+		}
+	})
+}
