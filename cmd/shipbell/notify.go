@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/shipbell/shipbell/internal/client"
@@ -50,6 +52,9 @@ Example, after the deployment, in any CI:
 
 // Run tells the server.
 func (c notifyCmd) Run(ctx context.Context, s streams) error {
+	// A closed pipe behind standard output must not end the process: its exit
+	// code would end the build.
+	signal.Ignore(syscall.SIGPIPE)
 	return client.Notify(ctx, client.Here(), client.Options{
 		Overrides: client.Overrides{
 			Type: c.Type, Project: c.Project, Environment: c.Environment, ID: c.ID, Branch: c.Branch,

@@ -162,7 +162,8 @@ func Load(t Table, from Sources) (Settings, error) {
 		}
 		if check := from.Checks[f.Setting]; check != nil && *f.value != "" {
 			if err := check(*f.value); err != nil {
-				l.problem(f.Setting, "%v", err)
+				// The check's own words hold the accepted form.
+				l.problems = append(l.problems, Problem{Setting: f.Setting, What: err.Error()})
 			}
 		}
 	}
@@ -222,7 +223,7 @@ func (l *loader) findMisspelt() {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if slices.Contains(known, name) || orchestrated.MatchString(name) {
+		if slices.Contains(known, name) || orchestrated.MatchString(name) || l.get(name) == "" {
 			continue
 		}
 		for _, k := range known {
@@ -323,14 +324,14 @@ func (l *loader) settings(t Table) Settings {
 	case "off":
 		s.TelegramFree = true
 	default:
-		l.problem("TELEGRAM_LIMITS", "%q", t.TelegramLimits)
+		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
 	}
 	var err error
 	if s.Retention, err = parseDays(t.Retention); err != nil || s.Retention < 24*time.Hour {
-		l.problem("SHIPBELL_RETENTION", "%q", t.Retention)
+		l.problem("SHIPBELL_RETENTION", "%q cannot be understood", t.Retention)
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
-		l.problem("SHIPBELL_LOG_LEVEL", "%q", t.LogLevel)
+		l.problem("SHIPBELL_LOG_LEVEL", "%q cannot be understood", t.LogLevel)
 	}
 	return s
 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/shipbell/shipbell/internal/faketelegram"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"shipbell": main})
+}
+
+// group is the chat of the fake Telegram that every script has.
+const group = -1001234567890
+
+// TestScripts runs every command as a process of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("SHIPBELL_UPDATE") != "",
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"request":  request,
+			"messages": messages,
+			"kick":     kick,
+		},
+	})
+}
+
+type fakeKey struct{}
+
+// setup gives a script a free port, a data directory and a fake Telegram.
+func setup(env *testscript.Env) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	fake := faketelegram.New(faketelegram.Options{})
+	fake.AddChat(faketelegram.Chat{ID: group, Type: faketelegram.Supergroup, Title: "Deployments"})
+	api, stop, err := fake.Start()
+	if err != nil {
+		return err
+	}
+	env.Defer(stop)
+	env.Values[fakeKey{}] = fake
+	env.Setenv("ADDRESS", address)
+	env.Setenv("URL", "http://"+address)
+	env.Setenv("SHIPBELL_LISTEN", address)
+	env.Setenv("SHIPBELL_DATA", env.WorkDir+"/data")
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("TELEGRAM_API_URL", api)
+	env.Setenv("BOT", fake.Token())
+	env.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+	env.Setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+	return nil
+}
+
+// request METHOD PATH TOKEN [BODY-FILE] sends a request to the server, waits
+// until it listens, and puts "STATUS BODY" on standard output.
+func request(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: request METHOD PATH TOKEN [BODY-FILE]")
+	}
+	body := ""
+	if len(args) > 3 {
+		body = ts.ReadFile(args[3])
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], strings.NewReader(body))
+		ts.Check(err)
+		r.Header.Set("Authorization", "Bearer "+args[2])
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			if time.Now().After(deadline) {
+				ts.Fatalf("no answer: %v", err)
+			}
+			continue
+		}
+		text, err := io.ReadAll(answer.Body)
+		ts.Check(err)
+		ts.Check(answer.Body.Close())
+		_, err = fmt.Fprintf(ts.Stdout(), "%d %s\n", answer.StatusCode, text)
+		ts.Check(err)
+		return
+	}
+}
+
+// messages N waits until the chat has N messages and puts them on standard
+// output.
+func messages(ts *testscript.TestScript, neg bool, args []string) {
+	var n int
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: messages N")
+	}
+	_, err := fmt.Sscan(args[0], &n)
+	ts.Check(err)
+	fake := ts.Value(fakeKey{}).(*faketelegram.Server)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := fake.Wait(ctx, func(f *faketelegram.Server) bool { return f.Count(group) >= n }); err != nil {
+		ts.Fatalf("%d messages, want %d", fake.Count(group), n)
+	}
+	for _, m := range fake.Messages(group) {
+		_, err := fmt.Fprintf(ts.Stdout(), "%s\n\n", m.Text)
+		ts.Check(err)
+	}
+}
+
+// kick takes the bot out of the chat; !kick takes it back.
+func kick(ts *testscript.TestScript, neg bool, _ []string) {
+	fake := ts.Value(fakeKey{}).(*faketelegram.Server)
+	if neg {
+		fake.Unblock(group)
+	} else {
+		fake.Kick(group)
+	}
+}

@@ -1,0 +1,73 @@
+package shipbell_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says which packages of this module each package may import. What is
+// not listed may import nothing of the module but the root.
+var layers = map[string][]string{
+	"internal/store/":       {"internal/ledger"},
+	"internal/channel/":     {"internal/outbound"},
+	"internal/web":          {"internal/ledger", "internal/source/push"},
+	"internal/app":          {"internal/"},
+	"internal/demo":         {"internal/"},
+	"internal/ledger/":      {"internal/ledger"}, // its conformance suite
+	"cmd/":                  {"internal/app", "internal/client", "internal/config", "internal/demo", "internal/ledger"},
+	"test/":                 {"internal/"},
+	"internal/dispatch":     nil,
+	"internal/ledger":       nil,
+	"internal/render":       nil,
+	"internal/route":        nil,
+	"internal/outbound":     nil,
+	"internal/config":       nil,
+	"internal/client":       nil,
+	"internal/source/":      nil,
+	"internal/faketelegram": nil,
+}
+
+const module = "github.com/shipbell/shipbell"
+
+// TestLayering holds the arrows: cmd to app, app to everyone, everyone else
+// down to the root, and no sibling to a sibling.
+func TestLayering(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(strings.TrimPrefix(words[0], module), "/")
+		allowed, known := allowedFor(name)
+		if !known {
+			t.Errorf("package %s has no place in the layers", name)
+		}
+		for _, imported := range words[1:] {
+			inner, ours := strings.CutPrefix(imported, module+"/")
+			switch {
+			case name == "" && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+				t.Errorf("the root imports %s; it may import the standard library only", imported)
+			case ours && !slices.ContainsFunc(allowed, func(p string) bool { return inner == p || (strings.HasSuffix(p, "/") && strings.HasPrefix(inner, p)) }):
+				t.Errorf("%s imports %s", name, inner)
+			}
+		}
+	}
+}
+
+func allowedFor(name string) (allowed []string, known bool) {
+	if name == "" {
+		return nil, true
+	}
+	if a, ok := layers[name]; ok {
+		return a, true
+	}
+	for prefix, a := range layers {
+		if strings.HasSuffix(prefix, "/") && strings.HasPrefix(name, prefix) {
+			return a, true
+		}
+	}
+	return nil, false
+}
