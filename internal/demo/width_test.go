@@ -1,0 +1,93 @@
+package demo
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWidth(t *testing.T) {
+	for text, want := range map[string]int{
+		"":                        0,
+		"shipbell":                8,
+		"naïve":                   5,
+		"nai\u0308ve":             5, // a combining mark
+		"⚡":                       2,
+		"📄":                       2,
+		"🚀":                       2,
+		"✅":                       2,
+		"❌":                       2,
+		"🔧":                       2,
+		"🚫":                       2,
+		"⏳":                       2,
+		"🔄":                       2,
+		"⏭️":                      2, // narrow by itself, told to look like an emoji
+		"⏭":                       1,
+		"✓":                       1,
+		"│":                       1,
+		"1\ufe0f":                 1,
+		"✈️ x":                    4,
+		"👩‍💻":                     2, // joined
+		"👍🏽":                      2, // with a skin tone
+		"🏽":                       2, // a skin tone alone
+		"🇩🇪":                      2, // two letters make a flag
+		"漢字":                      4,
+		"ｆｕｌｌ":                    8,
+		"한글":                      4,
+		"\u200b":                  0,
+		"a\x1bb":                  2,
+		"⚡ New Worker Deployment": 24,
+	} {
+		if got := width(text); got != want {
+			t.Errorf("width of %q: %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"", 5, ""},
+		{"one", 5, "one"},
+		{"one two three", 7, "one two|three"},
+		{"one two three", 8, "one two|three"},
+		{"one two three", 5, "one|two|three"},
+		{"enormous", 3, "eno|rmo|us"},
+		{"an enormous one", 4, "an|enor|mous|one"},
+		{"漢字漢字", 5, "漢字|漢字"},
+		{"漢字", 1, "漢|字"}, // never nothing on a line
+		{" a", 1, " |a"},
+	} {
+		var got []string
+		for _, l := range wrap(glyphs(c.text), c.n) {
+			got = append(got, plain(l))
+		}
+		if s := strings.Join(got, "|"); s != c.want {
+			t.Errorf("%q at %d: %q, want %q", c.text, c.n, s, c.want)
+		}
+	}
+}
+
+// FuzzWrap checks that lines are no wider than allowed and that nothing but
+// spaces gets lost.
+func FuzzWrap(f *testing.F) {
+	f.Add("⚡ New Worker Deployment 👩‍💻 漢字", 7)
+	f.Add("\u0301 a\u200d", 1)
+	f.Fuzz(func(t *testing.T, text string, n int) {
+		n = 1 + int(uint(n)%200)
+		text = strings.ToValidUTF8(text, "?")
+		var all strings.Builder
+		for _, l := range wrap(glyphs(text), n) {
+			if w := glyphsWidth(l); w > n && len(l) > 1 {
+				t.Errorf("%d columns instead of %d: %q", w, n, plain(l))
+			}
+			all.WriteString(plain(l))
+		}
+		without := func(s string) string { return strings.ReplaceAll(s, " ", "") }
+		if got := without(all.String()); got != without(text) {
+			t.Errorf("got %q of %q", got, text)
+		}
+	})
+}
