@@ -1,0 +1,151 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shipbell/shipbell/internal/config"
+)
+
+// from makes sources of a map, with a home directory.
+func from(env map[string]string) config.Sources {
+	s := config.Sources{Environ: func(name string) (string, bool) {
+		v, ok := env[name]
+		if name == "HOME" && !ok {
+			return "/home/dev", true
+		}
+		return v, ok
+	}}
+	for name := range env {
+		s.Names = append(s.Names, name)
+	}
+	return s
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDefaults(t *testing.T) {
+	s, err := config.Load(config.Table{}, from(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Settings{
+		Listen: "127.0.0.1:8787", Data: s.Data, TelegramAPI: "https://api.telegram.org",
+		Retention: 400 * 24 * time.Hour, LogLevel: "info",
+	}
+	if s != want {
+		t.Errorf("got  %+v\nwant %+v", s, want)
+	}
+	if !strings.HasSuffix(s.Data, "shipbell") || !strings.HasPrefix(s.Data, "/home/dev") {
+		t.Errorf("data directory %s", s.Data)
+	}
+	s, err = config.Load(config.Table{}, from(map[string]string{"XDG_DATA_HOME": "/data"}))
+	if err != nil || s.Data != filepath.Join("/data", "shipbell") {
+		t.Errorf("with XDG_DATA_HOME: %s, %v", s.Data, err)
+	}
+}
+
+// TestPrecedence: a flag beats the environment beats .env beats the default.
+func TestPrecedence(t *testing.T) {
+	dotEnv := write(t, "SHIPBELL_LISTEN=:3\nSHIPBELL_LOG_LEVEL=debug\nexport WORKER_PROJECTS=\"a,b\"\n# comment\nOTHER=x\n")
+	sources := from(map[string]string{"SHIPBELL_LISTEN": ":2", "PAGE_PROJECTS": " "})
+	sources.DotEnv = dotEnv
+	s, err := config.Load(config.Table{Listen: ":1"}, sources)
+	if err != nil || s.Listen != ":1" || s.LogLevel != "debug" || s.WorkerProjects != "a,b" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	s, err = config.Load(config.Table{}, sources)
+	if err != nil || s.Listen != ":2" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestSecretFiles(t *testing.T) {
+	s, err := config.Load(config.Table{}, from(map[string]string{
+		"DEPLOY_NOTIFY_TOKEN_FILE": write(t, "from-file\n"),
+		"TELEGRAM_BOT_TOKEN_FILE":  write(t, "123:abc\r\n"),
+		"TELEGRAM_CHAT_ID":         "-1",
+	}))
+	if err != nil || s.NotifyToken != "from-file" || s.TelegramToken != "123:abc" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestProblems: all at once, each naming the setting, none showing a secret.
+func TestProblems(t *testing.T) {
+	const secret = "sEcReT"
+	sources := from(map[string]string{
+		"SHIPBELL_LISTEN": "8787", "TELEGRAM_BOT_TOKEN": secret, "DEPLOY_NOTIFY_TOKEN": secret + " x", "TELEGRAM_API_URL": "api",
+		"SHIPBELL_RETENTION": "1h", "SHIPBELL_LOG_LEVEL": "x", "TELEGRAM_LIMITS": "x", "SHIPBELL_DAT": "/x", "PAGE_PROJECTS": "bad",
+	})
+	sources.DotEnv = write(t, "what is this "+secret+"\n")
+	sources.Checks = map[string]func(string) error{"PAGE_PROJECTS": func(string) error { return errors.New("no such glob") }}
+	_, err := config.Load(config.Table{}, sources)
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("got %v", err)
+	}
+	named := map[string]bool{}
+	for _, p := range problems {
+		named[p.Setting] = true
+	}
+	for _, want := range []string{
+		"SHIPBELL_LISTEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "DEPLOY_NOTIFY_TOKEN", "TELEGRAM_API_URL",
+		"SHIPBELL_RETENTION", "SHIPBELL_LOG_LEVEL", "TELEGRAM_LIMITS", "SHIPBELL_DAT", "PAGE_PROJECTS", sources.DotEnv,
+	} {
+		if !named[want] {
+			t.Errorf("no problem names %s", want)
+		}
+	}
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("a problem shows a secret:\n%v", err)
+	}
+	if !strings.Contains(err.Error(), "did you mean SHIPBELL_DATA?") {
+		t.Errorf("no suggestion:\n%v", err)
+	}
+}
+
+func TestSecretInTwoPlacesOrNone(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"both":    {"DEPLOY_NOTIFY_TOKEN": "a", "DEPLOY_NOTIFY_TOKEN_FILE": write(t, "b")},
+		"missing": {"DEPLOY_NOTIFY_TOKEN_FILE": "/nowhere/token"},
+		"empty":   {"DEPLOY_NOTIFY_TOKEN_FILE": write(t, "\n")},
+	} {
+		if _, err := config.Load(config.Table{}, from(env)); err == nil || !strings.Contains(err.Error(), "DEPLOY_NOTIFY_TOKEN") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestContainerPlatforms put variables of their own beside ours.
+func TestContainerPlatforms(t *testing.T) {
+	_, err := config.Load(config.Table{}, from(map[string]string{
+		"SHIPBELL_PORT": "tcp://10.0.0.1:8787", "SHIPBELL_SERVICE_HOST": "10.0.0.1", "SHIPBELL_SERVICE_PORT": "8787",
+		"SHIPBELL_PORT_8787_TCP_ADDR": "10.0.0.1", "TELEGRAM_CHAT_IDS": "",
+	}))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryOptionExplainsItself(t *testing.T) {
+	for _, o := range config.Options() {
+		if o.Setting == "" || o.Help == "" || o.Accepts == "" || !strings.HasSuffix(o.Help, ".") {
+			t.Errorf("an option that does not explain itself: %+v", o)
+		}
+		if o.Secret == (o.Flag != "") {
+			t.Errorf("%s: a secret has no flag, and everything else has one", o.Setting)
+		}
+	}
+}
