@@ -97,6 +97,16 @@ func (d *Dispatcher) Wake(c shipbell.ChannelID) {
 // Run delivers until ctx is done. It then starts nothing new and returns when
 // the requests under way have been marked, or their grace is over.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	// All lanes are read before the first one starts: a lane must know what
+	// another one on its budget sent before a restart, and for how long that one
+	// was told to wait.
+	for _, l := range d.lanes {
+		for !l.load(ctx) {
+			if !sleep(ctx, storeRetry, nil) {
+				return nil
+			}
+		}
+	}
 	var group sync.WaitGroup
 	for _, l := range d.lanes {
 		group.Go(func() { l.run(ctx) })

@@ -267,6 +267,32 @@ func TestRetryAfterParksThatLaneOnly(t *testing.T) {
 	})
 }
 
+// TestRetryAfterSurvivesARestart, for every lane on the chat's budget.
+func TestRetryAfterSurvivesARestart(t *testing.T) {
+	run(t, "-100200", func(f *fixture) {
+		chats := fmt.Sprintf("-100200, -100200:%d", f.fake.AddTopic(group))
+		f.start(chats)
+		var once atomic.Bool
+		f.fake.SetFaults(func(c faketelegram.Call) faketelegram.Fault {
+			if once.CompareAndSwap(false, true) {
+				return faketelegram.Fault{Kind: faketelegram.FaultRateLimit, RetryAfter: 90 * time.Second}
+			}
+			return faketelegram.Fault{}
+		})
+		f.push("a", shipbell.Announced)
+		f.settle(time.Second)
+		for range 5 {
+			f.start(chats)
+			f.settle(time.Second)
+		}
+		if n := f.fake.CallCount(); n != 1 {
+			f.Errorf("%d requests within the wait, want 1", n)
+		}
+		f.settle(2 * time.Minute)
+		f.want(group, "a, a")
+	})
+}
+
 // TestOutage: Telegram is down for three hours. Nothing is lost, the order is
 // kept, and it is not hammered.
 func TestOutage(t *testing.T) {

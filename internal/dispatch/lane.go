@@ -50,26 +50,26 @@ type lane struct {
 }
 
 func (l *lane) run(ctx context.Context) {
-	for !l.load(ctx) {
-		if !l.sleep(ctx, storeRetry) {
-			return
-		}
-	}
 	for ctx.Err() == nil {
-		if wait := l.step(ctx); wait > 0 && !l.sleep(ctx, wait) {
+		wait, idle := l.step(ctx)
+		var wake <-chan struct{}
+		if idle {
+			wake = l.wake
+		}
+		if wait > 0 && !sleep(ctx, wait, wake) {
 			return
 		}
 	}
 }
 
 // sleep waits for d, a wake or the end; it reports whether to go on.
-func (l *lane) sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false
-	case <-l.wake:
+	case <-wake:
 	case <-timer.C:
 	}
 	return true
@@ -83,37 +83,40 @@ func (l *lane) load(ctx context.Context) bool {
 	}
 	l.state = state
 	l.budget.load(state.Recent)
+	l.budget.park(state.ParkedUntil)
 	if state.Pause != nil {
 		l.log.Warn("lane is paused", "since", state.Pause.At, "reason", state.Pause.Reason, "hint", state.Pause.Hint)
 	}
 	return true
 }
 
-// step does one thing and returns how long to wait before the next.
-func (l *lane) step(ctx context.Context) time.Duration {
+// step does one thing and returns how long to wait before the next. Only an
+// idle lane is woken: one that has to wait anyway must not look up for every
+// push.
+func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 	if wait := l.stands(ctx); wait > 0 {
-		return wait
+		return wait, false
 	}
 	if wait := l.budget.wait(time.Now()); wait > 0 {
-		return wait
+		return wait, false
 	}
 	a, d, err := l.Ledger.Stale(ctx, l.channel.ID())
 	if err != nil {
 		if next, ok := l.NothingDue(err); ok {
 			if next.IsZero() {
-				return asleep
+				return asleep, true
 			}
-			return max(time.Until(next), time.Millisecond)
+			return max(time.Until(next), time.Millisecond), true
 		}
 		l.logStore("find stale announcement", err)
-		return storeRetry
+		return storeRetry, false
 	}
 	start := time.Now()
 	if !l.budget.take(start) {
-		return max(l.budget.wait(start), time.Millisecond)
+		return max(l.budget.wait(start), time.Millisecond), false
 	}
 	l.deliver(ctx, a, d, start)
-	return 0
+	return 0, false
 }
 
 // stands returns how long a paused or parked lane still stands, and looks
@@ -127,7 +130,7 @@ func (l *lane) stands(ctx context.Context) time.Duration {
 	if l.state.Pause == nil {
 		wait = min(parked, resumePoll)
 	}
-	// A wake for every push must not become a read for every push.
+	// A lane may be parked for less than the time between two looks.
 	if next := resumePoll - time.Since(l.looked); next > 0 {
 		return min(wait, next)
 	}

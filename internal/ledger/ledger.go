@@ -99,8 +99,10 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	for _, c := range stale {
 		l.wake(c)
 	}
-	l.log.Debug("recorded", "source", e.Source, "key", e.Keys[0].String(), "project", e.Project,
-		"status", e.Status, "verdict", rec.Verdict, "deployment", rec.Deployment)
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.Debug("recorded", "source", e.Source, "key", e.Keys[0].String(), "project", e.Project,
+			"status", e.Status, "verdict", rec.Verdict, "deployment", rec.Deployment)
+	}
 	if rec.Stranger {
 		l.log.Warn("a deployment id was used by two projects; the second is not announced",
 			"key", e.Keys[0].String(), "project", e.Project, "deployment", rec.Deployment,
@@ -110,20 +112,28 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 }
 
 func (l *Ledger) record(tx Tx, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
+	// Most events are the first of their deployment; to try that first saves
+	// looking for what is not there.
+	rec, channels, err := l.open(tx, e)
+	if !errors.Is(err, shipbell.ErrConflict) {
+		return rec, channels, err
+	}
 	found, err := tx.Find(e.Keys)
 	if err != nil {
 		return Recorded{}, nil, err
 	}
 	ids := deploymentsOf(found)
 	if len(ids) == 0 {
-		if len(found) > 0 {
-			return Recorded{Verdict: Remembered}, nil, nil
-		}
-		return l.open(tx, e)
+		return Recorded{Verdict: Remembered}, nil, nil
 	}
+	return l.fold(tx, ids, e)
+}
 
+// fold applies an event to the deployment that its keys lead to; where they lead
+// to several, the younger ones become part of the oldest.
+func (l *Ledger) fold(tx Tx, ids []shipbell.DeploymentID, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
 	id := ids[0]
-	err = tx.AddEvent(id, e)
+	err := tx.AddEvent(id, e)
 	if errors.Is(err, shipbell.ErrConflict) && len(ids) == 1 {
 		return Recorded{Verdict: Repeated, Deployment: id}, nil, nil
 	}

@@ -47,7 +47,8 @@ type Deployments interface {
 	// Deployment returns a deployment, or [shipbell.ErrNotFound].
 	Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error)
 	// Open stores a new deployment with its keys and returns its number, which
-	// is higher than every one before. The deployment is what
+	// is higher than every one before. When one of the keys is known it changes
+	// nothing and returns [shipbell.ErrConflict]. The deployment is what
 	// [shipbell.NewDeployment] makes of its first event, which the caller adds
 	// next; a store may rely on that.
 	Open(d shipbell.Deployment) (shipbell.DeploymentID, error)

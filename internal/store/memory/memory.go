@@ -146,6 +146,9 @@ func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 }
 
 func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
+	if found, _ := t.Find(d.Keys); len(found) > 0 {
+		return 0, shipbell.ErrConflict
+	}
 	d.ID = t.lastID + 1
 	set(t, &t.lastID, d.ID)
 	set(t, &t.lastRecorded, d.RecordedAt)

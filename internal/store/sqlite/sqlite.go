@@ -58,9 +58,16 @@ type request struct {
 	ctx  context.Context
 	fn   func(ledger.Tx) error
 	err  error
-	done chan struct{} // closed when err is final
-	lead chan struct{} // receives when this caller must commit for all
+	turn chan turn // receives once
 }
+
+// turn is what a waiting caller is told.
+type turn bool
+
+const (
+	done turn = false // err is final
+	lead turn = true  // commit for all who wait
+)
 
 // Open opens the file at path, makes it where there is none, and brings its
 // schema up to date. A file that a newer version wrote is refused untouched.
@@ -177,24 +184,18 @@ func (s *Store) Check(ctx context.Context) error {
 // meantime, and then hands that duty to the first of those who came later. No
 // request waits for a timer, and the busier the store the larger the groups.
 func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	r := &request{ctx: ctx, fn: fn, turn: make(chan turn, 1)}
 	s.mu.Lock()
 	s.queue = append(s.queue, r)
 	leader := !s.leading
 	s.leading = true
 	s.mu.Unlock()
 
-	if !leader {
-		// A request in the queue is not withdrawn when ctx ends: it may be half
-		// way to the disk. The wait is bounded by the commits before it.
-		select {
-		case <-r.done:
-			return r.err
-		case <-r.lead:
-		}
+	// A request in the queue is not withdrawn when ctx ends: it may be half way
+	// to the disk. The wait is bounded by the commits before it.
+	if leader || <-r.turn == lead {
+		s.commitGroup()
 	}
-	s.commitGroup()
-	<-r.done
 	return r.err
 }
 
@@ -212,14 +213,14 @@ func (s *Store) commitGroup() {
 	s.mu.Lock()
 	s.commits++
 	if len(s.queue) > 0 {
-		s.queue[0].lead <- struct{}{}
+		s.queue[0].turn <- lead
 	} else {
 		s.queue = nil
 		s.leading = false
 	}
 	s.mu.Unlock()
-	for _, r := range group {
-		close(r.done)
+	for _, r := range group[1:] {
+		r.turn <- done
 	}
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -127,9 +128,23 @@ func (t *tx) nextID() (shipbell.DeploymentID, error) {
 }
 
 func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
+	if len(d.Keys) > 1 {
+		if found, err := t.Find(d.Keys); err != nil || len(found) > 0 {
+			return 0, cmp.Or(err, shipbell.ErrConflict)
+		}
+	}
 	id, err := t.nextID()
 	if err != nil {
 		return 0, err
+	}
+	d.ID = id
+	bound, err := t.bind(d)
+	if err != nil {
+		return 0, err
+	}
+	if bound == 0 {
+		t.lastID--
+		return 0, shipbell.ErrConflict
 	}
 	err = t.exec(`INSERT INTO deployments (id, revision, type, project, environment, status, recorded_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
@@ -137,8 +152,8 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
-	d.ID, t.opened = id, id
-	return id, t.bind(d)
+	t.opened = id
+	return id, nil
 }
 
 func (t *tx) Save(d shipbell.Deployment) error {
@@ -152,23 +167,30 @@ func (t *tx) Save(d shipbell.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
-	return t.bind(d)
+	_, err = t.bind(d)
+	return err
 }
 
-// bind adds the deployment's keys; those that are there stay as they are.
-func (t *tx) bind(d shipbell.Deployment) error {
+// bind adds the deployment's keys and returns how many were new; those that are
+// there stay as they are.
+func (t *tx) bind(d shipbell.Deployment) (bound int64, err error) {
 	for _, k := range d.Keys {
 		var position any
 		if k.ID == d.ShownID {
 			position = int64(d.ID)
 		}
-		err := t.exec(`INSERT INTO keys (type, id, deployment, position, seen_ms) VALUES ($1, $2, $3, $4, $5)
+		res, err := t.execResult(`INSERT INTO keys (type, id, deployment, position, seen_ms) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (type, id) DO NOTHING`, string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt))
 		if err != nil {
-			return fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
+			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
 		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
+		}
+		bound += n
 	}
-	return nil
+	return bound, nil
 }
 
 // eventSpan is how many events a deployment can have; see the schema.
