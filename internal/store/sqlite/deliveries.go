@@ -1,0 +1,242 @@
+package sqlite
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// lane returns the number of a channel, which it gets on first use.
+func (t *tx) lane(c shipbell.ChannelID) (int64, error) {
+	if n, ok := t.lanes[c]; ok {
+		return n, nil
+	}
+	var n int64
+	err := t.row(`SELECT id FROM lanes WHERE channel = $1`, string(c)).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = t.row(`INSERT INTO lanes (channel, doc) VALUES ($1, '{}') RETURNING id`, string(c)).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("lane of %s: %w", c, err)
+	}
+	t.lanes[c] = n
+	return n, nil
+}
+
+func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
+	if want > 1 {
+		if err := t.exec(`UPDATE announcements SET wanted = $2 WHERE deployment = $1`, int64(id), int64(want)); err != nil {
+			return fmt.Errorf("announce deployment %d: %w", id, err)
+		}
+	}
+	for _, c := range channels {
+		lane, err := t.lane(c)
+		if err != nil {
+			return err
+		}
+		err = t.exec(`INSERT INTO announcements (deployment, lane, wanted, shown, ref, tries, due_ms)
+			VALUES ($1, $2, $3, 0, '', 0, 0) ON CONFLICT (deployment, lane) DO NOTHING`, int64(id), lane, int64(want))
+		if err != nil {
+			return fmt.Errorf("announce deployment %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+const announcementColumns = `a.deployment, l.channel, a.wanted, a.shown, a.ref, a.tries, a.due_ms`
+
+func scanAnnouncement(row interface{ Scan(...any) error }) (shipbell.Announcement, error) {
+	var a shipbell.Announcement
+	var due int64
+	err := row.Scan(&a.Deployment, &a.Channel, &a.Wanted, &a.Shown, &a.Ref, &a.Tries, &due)
+	a.DueAt = fromMS(due)
+	return a, err
+}
+
+func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error) {
+	a, err := scanAnnouncement(t.row(`SELECT `+announcementColumns+` FROM lanes l JOIN announcements a ON a.lane = l.id
+		WHERE l.channel = $1 AND a.shown < a.wanted AND a.due_ms <= $2 ORDER BY a.deployment LIMIT 1`, string(c), ms(now)))
+	if err == nil {
+		return a, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return shipbell.Announcement{}, fmt.Errorf("find stale announcement of %s: %w", c, err)
+	}
+	var next sql.NullInt64
+	err = t.row(`SELECT min(a.due_ms) FROM lanes l JOIN announcements a ON a.lane = l.id
+		WHERE l.channel = $1 AND a.shown < a.wanted`, string(c)).Scan(&next)
+	if err != nil {
+		return shipbell.Announcement{}, fmt.Errorf("find stale announcement of %s: %w", c, err)
+	}
+	return shipbell.Announcement{}, ledger.NothingDue{Next: fromMS(next.Int64)}
+}
+
+func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
+	var as []shipbell.Announcement
+	err := t.each(func(rows *sql.Rows) error {
+		a, err := scanAnnouncement(rows)
+		as = append(as, a)
+		return err
+	}, `SELECT `+announcementColumns+` FROM announcements a JOIN lanes l ON l.id = a.lane
+		WHERE a.deployment = $1 ORDER BY l.channel`, int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read announcements of deployment %d: %w", id, err)
+	}
+	return as, nil
+}
+
+func (t *tx) Mark(a shipbell.Announcement, attempt shipbell.Attempt) error {
+	lane, err := t.lane(a.Channel)
+	if err != nil {
+		return err
+	}
+	res, err := t.execResult(`UPDATE announcements SET shown = $3, ref = $4, tries = $5, due_ms = $6
+		WHERE deployment = $1 AND lane = $2`,
+		int64(a.Deployment), lane, int64(a.Shown), string(a.Ref), int64(a.Tries), ms(a.DueAt))
+	if err != nil {
+		return fmt.Errorf("mark announcement: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	err = t.exec(`INSERT INTO attempts (deployment, lane, n, revision, at_ms, edit, took_ms, fault, detail)
+		SELECT $1, $2, coalesce(max(n), 0) + 1, $3, $4, $5, $6, $7, $8 FROM attempts WHERE deployment = $1 AND lane = $2`,
+		int64(attempt.Deployment), lane, int64(attempt.Revision), ms(attempt.At), boolInt(attempt.Edit),
+		attempt.Took.Milliseconds(), string(attempt.Fault), attempt.Detail)
+	if err != nil {
+		return fmt.Errorf("keep attempt: %w", err)
+	}
+	if a.Tries <= ledger.KeptAttempts {
+		return nil
+	}
+	err = t.exec(`DELETE FROM attempts WHERE deployment = $1 AND lane = $2 AND n <=
+		(SELECT max(n) FROM attempts WHERE deployment = $1 AND lane = $2) - $3`,
+		int64(attempt.Deployment), lane, ledger.KeptAttempts)
+	if err != nil {
+		return fmt.Errorf("keep attempt: %w", err)
+	}
+	return nil
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (t *tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
+	var as []shipbell.Attempt
+	err := t.each(func(rows *sql.Rows) error {
+		a := shipbell.Attempt{Deployment: id}
+		var at, edit, took int64
+		err := rows.Scan(&a.Channel, &a.Revision, &at, &edit, &took, &a.Fault, &a.Detail)
+		a.At, a.Edit, a.Took = fromMS(at), edit != 0, time.Duration(took)*time.Millisecond
+		as = append(as, a)
+		return err
+	}, `SELECT l.channel, a.revision, a.at_ms, a.edit, a.took_ms, a.fault, a.detail
+		FROM attempts a JOIN lanes l ON l.id = a.lane WHERE a.deployment = $1 ORDER BY a.at_ms, a.n`, int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read attempts of deployment %d: %w", id, err)
+	}
+	return as, nil
+}
+
+// laneDoc is the stored form of a lane.
+type laneDoc struct {
+	Memory      string    `json:"memory,omitempty"`
+	Note        string    `json:"note,omitempty"`
+	Recent      []int64   `json:"recentMs,omitempty"`
+	ParkedUntil int64     `json:"parkedUntilMs,omitempty"`
+	ParkedFor   string    `json:"parkedFor,omitempty"`
+	Setbacks    int       `json:"setbacks,omitempty"`
+	Pause       *pauseDoc `json:"pause,omitempty"`
+	LastSuccess int64     `json:"lastSuccessMs,omitempty"`
+}
+
+type pauseDoc struct {
+	At     int64  `json:"atMs"`
+	Reason string `json:"reason"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+func laneFrom(c shipbell.ChannelID, doc []byte) (shipbell.Lane, error) {
+	var d laneDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return shipbell.Lane{}, fmt.Errorf("read lane %s: %w", c, err)
+	}
+	l := shipbell.Lane{
+		Channel: c, Memory: d.Memory, Note: d.Note, ParkedUntil: fromMS(d.ParkedUntil), ParkedFor: d.ParkedFor,
+		Setbacks: d.Setbacks, LastSuccess: fromMS(d.LastSuccess),
+	}
+	for _, n := range d.Recent {
+		l.Recent = append(l.Recent, fromMS(n))
+	}
+	if d.Pause != nil {
+		l.Pause = &shipbell.Pause{At: fromMS(d.Pause.At), Reason: d.Pause.Reason, Hint: d.Pause.Hint}
+	}
+	return l, nil
+}
+
+func (t *tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
+	var doc []byte
+	err := t.row(`SELECT doc FROM lanes WHERE channel = $1`, string(c)).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return shipbell.Lane{Channel: c}, nil
+	}
+	if err != nil {
+		return shipbell.Lane{}, fmt.Errorf("read lane %s: %w", c, err)
+	}
+	return laneFrom(c, doc)
+}
+
+func (t *tx) PutLane(l shipbell.Lane) error {
+	d := laneDoc{
+		Memory: l.Memory, Note: l.Note, ParkedUntil: ms(l.ParkedUntil), ParkedFor: l.ParkedFor,
+		Setbacks: l.Setbacks, LastSuccess: ms(l.LastSuccess),
+	}
+	for _, at := range l.Recent {
+		d.Recent = append(d.Recent, ms(at))
+	}
+	if l.Pause != nil {
+		d.Pause = &pauseDoc{At: ms(l.Pause.At), Reason: l.Pause.Reason, Hint: l.Pause.Hint}
+	}
+	doc, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("store lane %s: %w", l.Channel, err)
+	}
+	lane, err := t.lane(l.Channel)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE lanes SET doc = $2 WHERE id = $1`, lane, string(doc)); err != nil {
+		return fmt.Errorf("store lane %s: %w", l.Channel, err)
+	}
+	return nil
+}
+
+func (t *tx) Lanes() ([]shipbell.Lane, error) {
+	var lanes []shipbell.Lane
+	err := t.each(func(rows *sql.Rows) error {
+		var c shipbell.ChannelID
+		var doc []byte
+		var backlog int
+		if err := rows.Scan(&c, &doc, &backlog); err != nil {
+			return err
+		}
+		l, err := laneFrom(c, doc)
+		l.Backlog = backlog
+		lanes = append(lanes, l)
+		return err
+	}, `SELECT channel, doc, (SELECT count(*) FROM announcements a WHERE a.lane = l.id AND a.shown < a.wanted)
+		FROM lanes l ORDER BY channel`)
+	if err != nil {
+		return nil, fmt.Errorf("read lanes: %w", err)
+	}
+	return lanes, nil
+}

@@ -1,0 +1,255 @@
+package sqlite
+
+import (
+	"cmp"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+func (t *tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
+	var found []ledger.Found
+	for _, k := range keys {
+		var id sql.NullInt64
+		err := t.row(`SELECT deployment FROM keys WHERE type = $1 AND id = $2`, string(k.Type), k.ID).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find key: %w", err)
+		}
+		found = append(found, ledger.Found{Key: k.Identity(), Deployment: shipbell.DeploymentID(id.Int64)})
+	}
+	return found, nil
+}
+
+func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+	var doc []byte
+	var revision, recorded int64
+	err := t.row(`SELECT revision, recorded_ms, doc FROM deployments WHERE id = $1`, int64(id)).Scan(&revision, &recorded, &doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return shipbell.Deployment{}, fmt.Errorf("deployment %d: %w", id, shipbell.ErrNotFound)
+	}
+	if err != nil {
+		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
+	}
+	var d shipbell.Deployment
+	if doc == nil {
+		d, err = t.fromFirstEvent(id)
+	} else {
+		err = json.Unmarshal(doc, &d)
+	}
+	if err != nil {
+		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
+	}
+	d.ID, d.Revision, d.RecordedAt = id, shipbell.Revision(revision), fromMS(recorded)
+	return d, nil
+}
+
+// fromFirstEvent makes a deployment that was stored without its merged view.
+func (t *tx) fromFirstEvent(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+	e, err := scanEvent(t.row(`SELECT `+eventColumns+` FROM events WHERE id = $1`, int64(id)*eventSpan))
+	if err != nil {
+		return shipbell.Deployment{}, err
+	}
+	return shipbell.NewDeployment(e), nil
+}
+
+// nextID returns the number of the next deployment. Numbers of swept
+// deployments are not used again: the order of numbers is the order of time.
+func (t *tx) nextID() (shipbell.DeploymentID, error) {
+	if t.lastID == 0 {
+		err := t.row(`SELECT max(coalesce((SELECT max(id) FROM deployments), 0),
+			coalesce((SELECT value FROM meta WHERE name = $1), 0))`, metaFloor).Scan(&t.lastID)
+		if err != nil {
+			return 0, fmt.Errorf("number deployment: %w", err)
+		}
+	}
+	t.lastID++
+	return t.lastID, nil
+}
+
+func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
+	if len(d.Keys) > 1 {
+		if found, err := t.Find(d.Keys); err != nil || len(found) > 0 {
+			return 0, cmp.Or(err, shipbell.ErrConflict)
+		}
+	}
+	id, err := t.nextID()
+	if err != nil {
+		return 0, err
+	}
+	d.ID = id
+	bound, err := t.bind(d)
+	if err != nil {
+		return 0, err
+	}
+	if bound == 0 {
+		t.lastID--
+		return 0, shipbell.ErrConflict
+	}
+	err = t.exec(`INSERT INTO deployments (id, revision, type, project, environment, status, recorded_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		int64(id), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), ms(d.RecordedAt))
+	if err != nil {
+		return 0, fmt.Errorf("open deployment: %w", err)
+	}
+	t.opened = id
+	return id, nil
+}
+
+func (t *tx) Save(d shipbell.Deployment) error {
+	doc, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("save deployment %d: %w", d.ID, err)
+	}
+	err = t.exec(`UPDATE deployments SET revision = $2, type = $3, project = $4, environment = $5, status = $6, doc = $7
+		WHERE id = $1`,
+		int64(d.ID), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), string(doc))
+	if err != nil {
+		return fmt.Errorf("save deployment %d: %w", d.ID, err)
+	}
+	_, err = t.bind(d)
+	return err
+}
+
+// bind adds the deployment's keys and returns how many were new; those that are
+// there stay as they are.
+func (t *tx) bind(d shipbell.Deployment) (bound int64, err error) {
+	for _, k := range d.Keys {
+		var position any
+		if k.ID == d.ShownID {
+			position = int64(d.ID)
+		}
+		res, err := t.execResult(`INSERT INTO keys (type, id, deployment, position, seen_ms) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (type, id) DO NOTHING`, string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt))
+		if err != nil {
+			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
+		}
+		bound += n
+	}
+	return bound, nil
+}
+
+// eventSpan is how many events a deployment can have; see the schema.
+const eventSpan = 1 << 20
+
+// eventDoc is what is stored of an event beside its columns.
+type eventDoc struct {
+	Keys []shipbell.Key `json:"keys"`
+	shipbell.Observation
+}
+
+func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
+	doc, err := json.Marshal(eventDoc{Keys: e.Keys, Observation: e.Observation})
+	if err != nil {
+		return fmt.Errorf("keep event: %w", err)
+	}
+	base := int64(id) * eventSpan
+	args := []any{base, string(e.Source), string(e.ID), ms(e.At), ms(e.ReceivedAt), string(doc)}
+	if id == t.opened {
+		// The usual case: the first event of a deployment of this transaction.
+		t.opened = 0
+		return t.exec(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc) VALUES ($1, $2, $3, $4, $5, $6)`, args...)
+	}
+	res, err := t.execResult(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc)
+		SELECT coalesce((SELECT max(id) + 1 FROM events WHERE id >= $1 AND id < $1 + $7), $1), $2, $3, $4, $5, $6
+		WHERE NOT EXISTS (SELECT 1 FROM events WHERE id >= $1 AND id < $1 + $7 AND source = $2 AND event_id = $3)`,
+		append(args, int64(eventSpan))...)
+	if err != nil {
+		return fmt.Errorf("keep event: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("keep event: %w", err)
+	}
+	if n == 0 {
+		return shipbell.ErrConflict
+	}
+	return nil
+}
+
+const eventColumns = `source, event_id, at_ms, received_ms, doc`
+
+func scanEvent(row interface{ Scan(...any) error }) (shipbell.Event, error) {
+	var e shipbell.Event
+	var at, received int64
+	var doc []byte
+	if err := row.Scan(&e.Source, &e.ID, &at, &received, &doc); err != nil {
+		return shipbell.Event{}, err
+	}
+	d := eventDoc{}
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return shipbell.Event{}, err
+	}
+	e.At, e.ReceivedAt, e.Keys, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Observation
+	return e, nil
+}
+
+func (t *tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
+	var events []shipbell.Event
+	err := t.each(func(rows *sql.Rows) error {
+		e, err := scanEvent(rows)
+		events = append(events, e)
+		return err
+	}, `SELECT `+eventColumns+` FROM events WHERE id >= $1 AND id < $2 ORDER BY at_ms, source, event_id`,
+		int64(id)*eventSpan, (int64(id)+1)*eventSpan)
+	if err != nil {
+		return nil, fmt.Errorf("read events of deployment %d: %w", id, err)
+	}
+	return events, nil
+}
+
+func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
+	events, err := t.Events(younger)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := t.AddEvent(older, e); err != nil && !errors.Is(err, shipbell.ErrConflict) {
+			return err
+		}
+	}
+	gone, err := t.Deployment(younger)
+	if err != nil {
+		return err
+	}
+	for _, k := range gone.Keys {
+		if err := t.exec(`UPDATE keys SET deployment = $3 WHERE type = $1 AND id = $2`, string(k.Type), k.ID, int64(older)); err != nil {
+			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
+		}
+	}
+	for _, statement := range []string{
+		// The younger announcement takes over where only it has a message.
+		`DELETE FROM announcements WHERE deployment = $1 AND ref = '' AND EXISTS (
+			SELECT 1 FROM announcements y WHERE y.deployment = $2 AND y.lane = announcements.lane AND y.ref <> '')`,
+		`UPDATE OR IGNORE announcements SET deployment = $1 WHERE deployment = $2`,
+		`DELETE FROM announcements WHERE $1 <> $2 AND deployment = $2`,
+		`UPDATE attempts SET deployment = $1, n = n + coalesce(
+			(SELECT max(o.n) FROM attempts o WHERE o.deployment = $1 AND o.lane = attempts.lane), 0) WHERE deployment = $2`,
+		`DELETE FROM deployments WHERE $1 <> $2 AND id = $2`,
+	} {
+		if err := t.exec(statement, int64(older), int64(younger)); err != nil {
+			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
+		}
+	}
+	if err := t.keepFloor(younger); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(younger)*eventSpan, (int64(younger)+1)*eventSpan)
+}
+
+// keepFloor makes sure that the number of a deployment that goes is not used
+// again.
+func (t *tx) keepFloor(id shipbell.DeploymentID) error {
+	return t.exec(`INSERT INTO meta (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`, metaFloor, int64(id))
+}

@@ -1,0 +1,143 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
+	var ids []string
+	err := t.each(func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM keys WHERE type = $1 AND position IS NOT NULL ORDER BY position DESC LIMIT $2`, string(typ), n)
+	if err != nil {
+		return nil, fmt.Errorf("read ids: %w", err)
+	}
+	slices.Reverse(ids)
+	return ids, nil
+}
+
+func (t *tx) LastRecorded() (time.Time, error) {
+	var recorded int64
+	err := t.row(`SELECT recorded_ms FROM deployments ORDER BY id DESC LIMIT 1`).Scan(&recorded)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("read last time: %w", err)
+	}
+	imported, err := t.meta(metaImported)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read last time: %w", err)
+	}
+	return fromMS(max(recorded, imported)), nil
+}
+
+func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
+	var lowest int64
+	err := t.row(`SELECT min(0, coalesce((SELECT min(position) FROM keys WHERE type = $1 AND position IS NOT NULL), 0))`,
+		string(typ)).Scan(&lowest)
+	if err != nil {
+		return 0, fmt.Errorf("remember ids: %w", err)
+	}
+	added := 0
+	// From the newest to the oldest, each below everything that is there.
+	for _, id := range slices.Backward(ids) {
+		res, err := t.execResult(`INSERT INTO keys (type, id, position, seen_ms) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (type, id) DO NOTHING`, string(typ), id, lowest-1, ms(at))
+		if err != nil {
+			return 0, fmt.Errorf("remember ids: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return 0, fmt.Errorf("remember ids: %w", err)
+		}
+		added += int(n)
+		lowest -= n
+	}
+	if added == 0 {
+		return 0, nil
+	}
+	return added, t.setMeta(metaImported, ms(at))
+}
+
+func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
+	if err := t.exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
+		return 0, fmt.Errorf("sweep ids: %w", err)
+	}
+	ids, err := t.old(before, channels, limit)
+	if err != nil {
+		return 0, fmt.Errorf("sweep: %w", err)
+	}
+	for _, id := range ids {
+		if err := t.sweep(id, idsBefore); err != nil {
+			return 0, fmt.Errorf("sweep deployment %d: %w", id, err)
+		}
+	}
+	return len(ids), nil
+}
+
+// old returns the oldest deployments recorded before and not waiting in one of
+// the channels. Numbers grow with time, so the search ends at the first that is
+// young enough.
+func (t *tx) old(before time.Time, channels []shipbell.ChannelID, limit int) ([]shipbell.DeploymentID, error) {
+	live := make(map[shipbell.ChannelID]bool)
+	for _, c := range channels {
+		live[c] = true
+	}
+	waits := make(map[shipbell.DeploymentID]bool)
+	err := t.each(func(rows *sql.Rows) error {
+		var id shipbell.DeploymentID
+		var c shipbell.ChannelID
+		err := rows.Scan(&id, &c)
+		if live[c] {
+			waits[id] = true
+		}
+		return err
+	}, `SELECT a.deployment, l.channel FROM announcements a JOIN lanes l ON l.id = a.lane JOIN deployments d ON d.id = a.deployment
+		WHERE a.shown < a.wanted AND d.recorded_ms < $1`, ms(before))
+	if err != nil {
+		return nil, err
+	}
+	var ids []shipbell.DeploymentID
+	err = t.each(func(rows *sql.Rows) error {
+		var id shipbell.DeploymentID
+		var recorded int64
+		if err := rows.Scan(&id, &recorded); err != nil {
+			return err
+		}
+		if recorded < ms(before) && !waits[id] && len(ids) < limit {
+			ids = append(ids, id)
+		}
+		return nil
+	}, `SELECT id, recorded_ms FROM deployments ORDER BY id LIMIT $1`, limit+len(waits))
+	return ids, err
+}
+
+func (t *tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
+	d, err := t.Deployment(id)
+	if err != nil {
+		return err
+	}
+	for _, k := range d.Keys {
+		err := errors.Join(
+			t.exec(`UPDATE keys SET deployment = NULL WHERE type = $1 AND id = $2`, string(k.Type), k.ID),
+			t.exec(`DELETE FROM keys WHERE type = $1 AND id = $2 AND seen_ms < $3`, string(k.Type), k.ID, ms(idsBefore)),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(id)*eventSpan, (int64(id)+1)*eventSpan),
+		t.exec(`DELETE FROM announcements WHERE deployment = $1`, int64(id)),
+		t.exec(`DELETE FROM attempts WHERE deployment = $1`, int64(id)),
+		t.exec(`DELETE FROM deployments WHERE id = $1`, int64(id)),
+		t.keepFloor(id),
+	)
+}
