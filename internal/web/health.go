@@ -1,12 +1,74 @@
 package web
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/shipbell/shipbell"
 )
+
+// How long what was found out stays true. Health is open to everybody: any
+// number of requests must cost the store the same.
+const (
+	writableFor = time.Second
+	lanesFor    = 100 * time.Millisecond
+	// checkTimeout bounds how long a check waits for the disk.
+	checkTimeout = 10 * time.Second
+)
+
+// remembered is the answer to a question that is asked again only after a while.
+type remembered[V any] struct {
+	mu    sync.Mutex
+	at    time.Time
+	value V
+	err   error
+}
+
+// get returns the answer if it is younger than the age, and asks otherwise.
+func (r *remembered[V]) get(ctx context.Context, age time.Duration, ask func(context.Context) (V, error)) (V, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at) >= age {
+		// Others wait for this answer too: the end of one request is not its end.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		defer cancel()
+		r.value, r.err = ask(ctx)
+		r.at = time.Now()
+	}
+	return r.value, r.err
+}
+
+// writable returns why the store cannot be written.
+func (s *Server) writable(ctx context.Context) error {
+	_, err := s.check.get(ctx, writableFor, func(ctx context.Context) (struct{}, error) {
+		err := s.Ledger.Check(ctx)
+		if err != nil {
+			s.Log.Error("the store cannot be written", "error", err)
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
+	err := s.writable(r.Context())
+	if r.URL.Query().Has("verbose") {
+		s.verboseHealth(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "the store cannot be written: "+err.Error())
+		return
+	}
+	_, _ = io.WriteString(w, "OK")
+}
 
 // health is the verbose form: every part and how it is. A part that does not
 // keep pushes from being stored does not make the server unhealthy.
@@ -52,7 +114,7 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 		Store:   storeHealth{Status: "ok"},
 		Lanes:   []laneHealth{},
 	}
-	lanes, err := s.Ledger.Lanes(r.Context())
+	lanes, err := s.lanes.get(r.Context(), lanesFor, s.Ledger.Lanes)
 	if checked == nil {
 		checked = err
 	}
@@ -61,6 +123,7 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 		h.Status, h.Store = "unhealthy", storeHealth{Status: "error", Error: checked.Error()}
 		status = http.StatusServiceUnavailable
 	}
+	lanes = slices.Clone(lanes) // others read it too
 	for _, c := range s.Channels {
 		if !slices.ContainsFunc(lanes, func(l shipbell.Lane) bool { return l.Channel == c }) {
 			lanes = append(lanes, shipbell.Lane{Channel: c})

@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -36,8 +35,6 @@ const (
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
-	// checkTimeout bounds how long a health check waits for the disk.
-	checkTimeout = 10 * time.Second
 )
 
 // Ledger is what the web side asks of the ledger.
@@ -65,7 +62,8 @@ type Server struct {
 	Options
 	token  [sha256.Size]byte
 	tarpit *tarpit
-	health healthCache
+	check  remembered[struct{}]
+	lanes  remembered[[]shipbell.Lane]
 }
 
 // New makes the web side.
@@ -250,47 +248,4 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	_, _ = io.WriteString(w, "Deployment Monitor Active\n\nShipbell "+s.Version+"\nPOST /notify  takes a push\nGET  /state   ids that were taken\nGET  /health  OK while pushes can be stored; ?verbose for every part\n")
-}
-
-// healthCache spares the disk: any number of health requests write once a
-// second at most.
-type healthCache struct {
-	mu  sync.Mutex
-	at  time.Time
-	err error
-}
-
-// healthFor is how long a health check stays true.
-const healthFor = time.Second
-
-// check returns whether the store could be written within the last second.
-func (s *Server) check(ctx context.Context) error {
-	s.health.mu.Lock()
-	defer s.health.mu.Unlock()
-	if now := time.Now(); now.Sub(s.health.at) >= healthFor {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
-		defer cancel()
-		s.health.err = s.Ledger.Check(ctx)
-		s.health.at = time.Now()
-		if s.health.err != nil {
-			s.Log.Error("the store cannot be written", "error", s.health.err)
-		}
-	}
-	return s.health.err
-}
-
-func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
-	err := s.check(r.Context())
-	if r.URL.Query().Has("verbose") {
-		s.verboseHealth(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
-	w.Header().Set("Cache-Control", "no-store")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, "the store cannot be written: "+err.Error())
-		return
-	}
-	_, _ = io.WriteString(w, "OK")
 }
