@@ -47,6 +47,9 @@ func (c serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	log := app.NewLog(s.err, isTerminal(s.err), level)
 	a, err := app.Open(ctx, app.Options{Settings: settings, Version: versionText(), Out: s.out, Log: log})
+	if err != nil && ctx.Err() != nil {
+		return nil // told to stop before it was ready
+	}
 	if err != nil {
 		return hintOpen(err, settings)
 	}

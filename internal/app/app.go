@@ -64,6 +64,7 @@ type App struct {
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
 	http       *http.Server
+	silent     *silentConns
 	listener   net.Listener
 	token      string
 	madeToken  bool
@@ -123,6 +124,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Ledger: a.ledger, Token: a.token, Channels: a.channels,
 		Version: o.Version, Started: time.Now(), Log: a.log,
 	}).HTTPServer()
+	a.silent = watchSilent(a.http)
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -209,6 +211,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("stopping", "within", grace.String())
 	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer stop()
+	a.silent.close()
 	if err := a.http.Shutdown(bounded); err != nil {
 		a.log.Warn("requests under way were cut off", "error", err)
 		_ = a.http.Close()
@@ -219,6 +222,36 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// silentConns are the connections that have sent nothing yet, as browsers and
+// pools keep them. http.Server.Shutdown waits five seconds for each of them to
+// say something; there is nothing to wait for.
+type silentConns struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func watchSilent(s *http.Server) *silentConns {
+	c := &silentConns{conns: make(map[net.Conn]struct{})}
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if state == http.StateNew {
+			c.conns[conn] = struct{}{}
+		} else {
+			delete(c.conns, conn)
+		}
+	}
+	return c
+}
+
+func (c *silentConns) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
 }
 
 // introduce says which bot posts where, or why it will not be able to. Nothing

@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"MarkStoresHandleAndAttempt", markStoresHandleAndAttempt},
 		{"AttemptsAreBounded", attemptsAreBounded},
 		{"LaneRoundTrip", laneRoundTrip},
+		{"ParkIsNotShortened", parkIsNotShortened},
 		{"ResumeLane", resumeLane},
 		{"StateShape", stateShape},
 		{"ImportedIDsAreNotAnnounced", importedIDs},
@@ -467,6 +468,16 @@ func laneRoundTrip(s *suite) {
 	s.equal("pause", *got.Pause, *want.Pause)
 	got.Pause, want.Pause = nil, nil
 	s.equal("lane", got, want)
+}
+
+func parkIsNotShortened(s *suite) {
+	until := Start.Add(time.Minute + 300*time.Microsecond)
+	s.must(s.update(func(tx ledger.Tx) error { return tx.PutLane(shipbell.Lane{Channel: ChannelA, ParkedUntil: until}) }))
+	got, err := s.ledger.Lane(s.Context(), ChannelA)
+	s.must(err)
+	if early := until.Sub(got.ParkedUntil); early > 0 || early < -time.Millisecond {
+		s.Fatalf("parked until %s, stored as %s", until, got.ParkedUntil)
+	}
 }
 
 func resumeLane(s *suite) {

@@ -200,6 +200,9 @@ func (t *tx) PutLane(l shipbell.Lane) error {
 		Memory: l.Memory, Note: l.Note, ParkedUntil: ms(l.ParkedUntil), ParkedFor: l.ParkedFor,
 		Setbacks: l.Setbacks, LastSuccess: ms(l.LastSuccess),
 	}
+	if l.ParkedUntil.After(fromMS(d.ParkedUntil)) {
+		d.ParkedUntil++ // rounded up: a lane must not go on too early
+	}
 	for _, at := range l.Recent {
 		d.Recent = append(d.Recent, ms(at))
 	}
