@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// openScenarios is how many deployments a build machine has under way.
+	openScenarios = 6
+	// givesUp is one in how many events whose sender does not come back after a
+	// broken connection.
+	givesUp = 20
+	// ahead is how many pushes may be acknowledged before the kill that is due
+	// without waiting; beyond it each pusher waits a little before every push, so
+	// that no kill meets an idle server. It looks whether there is a hurry.
+	ahead     = 100
+	unhurried = 100 * time.Millisecond
+	look      = 5 * time.Millisecond
+)
+
+// load is the build steps.
+type load struct {
+	plan   plan
+	server *server
+	abort  context.CancelCauseFunc // ends the run
+
+	acknowledged atomic.Int64 // pushes
+	sent         atomic.Int64 // requests, answered or not
+	unknown      atomic.Int64 // events given up without an answer
+	kills        atomic.Int64 // so far, to keep pace with
+	finished     atomic.Bool
+	hurry        atomic.Bool // a kill aims at pushes: as many as possible
+
+	written  chan struct{} // receives after a request was written, if anyone waits for it
+	answered chan struct{} // receives after an acknowledgement, if anyone waits for it
+
+	mu          sync.Mutex
+	deployments []*deployment
+}
+
+func newLoad(p plan, s *server, abort context.CancelCauseFunc) *load {
+	return &load{plan: p, server: s, abort: abort, written: make(chan struct{}), answered: make(chan struct{})}
+}
+
+// finish has the pushers end what they began, and nothing more.
+func (l *load) finish() { l.finished.Store(true) }
+
+// reach waits until enough pushes are acknowledged.
+func (l *load) reach(ctx context.Context) error {
+	for l.acknowledged.Load() < int64(l.plan.pushes) {
+		if err := l.server.pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due is how many pushes belong before the next kill, so that both goals are
+// reached together and every kill meets a server at work.
+func (l *load) due() int64 {
+	return int64(l.plan.pushes) * (l.kills.Load() + 1) / int64(l.plan.kills)
+}
+
+// leisure reports whether the pushes are ahead of the kills.
+func (l *load) leisure() bool {
+	return l.acknowledged.Load() > l.due()+ahead && !l.hurry.Load() && !l.finished.Load()
+}
+
+// push is one pusher. It has several deployments under way and goes on with any
+// of them, so that other events pass between two of one deployment.
+func (l *load) push(ctx context.Context, pusher int) {
+	r := rand.New(rand.NewPCG(l.plan.seed, uint64(pusher)))
+	var all []*deployment
+	var open []*scenario
+	for n := 0; ctx.Err() == nil; {
+		for len(open) < openScenarios && !l.finished.Load() {
+			open = append(open, newScenario(r, pusher, n))
+			all = append(all, open[len(open)-1].deployments...)
+			n++
+		}
+		if len(open) == 0 {
+			break
+		}
+		for end := time.Now().Add(unhurried); l.leisure() && time.Now().Before(end); {
+			time.Sleep(look)
+		}
+		i := r.IntN(len(open))
+		l.take(ctx, r, open[i].steps[0])
+		if open[i].steps = open[i].steps[1:]; len(open[i].steps) == 0 {
+			open[i] = open[len(open)-1]
+			open = open[:len(open)-1]
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deployments = append(l.deployments, all...)
+}
+
+// take sends the pushes of a step at the same time.
+func (l *load) take(ctx context.Context, r *rand.Rand, s step) {
+	var group sync.WaitGroup
+	acked := make([]bool, len(s))
+	for i, e := range s {
+		if e.begun.IsZero() {
+			e.begun = time.Now()
+		}
+		patient := r.IntN(givesUp) != 0
+		group.Go(func() { acked[i] = l.send(ctx, e, patient) })
+	}
+	group.Wait()
+	for i, e := range s {
+		e.acked = e.acked || acked[i]
+	}
+}
+
+// send pushes an event until it is acknowledged. Who is not patient gives up
+// when nobody answers.
+func (l *load) send(ctx context.Context, e *said, patient bool) bool {
+	for ctx.Err() == nil {
+		l.sent.Add(1)
+		status, text, err := l.post(ctx, e.body)
+		switch {
+		case err == nil && status == http.StatusOK:
+			l.acknowledged.Add(1)
+			notify(l.answered)
+			return true
+		case err != nil && !patient:
+			l.unknown.Add(1)
+			return false
+		case err == nil && status != http.StatusServiceUnavailable:
+			l.abort(fmt.Errorf("a good push was answered with %d: %s", status, text))
+			return false
+		}
+		time.Sleep(15 * time.Millisecond)
+	}
+	return false
+}
+
+func (l *load) post(ctx context.Context, body []byte) (status int, text []byte, err error) {
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { notify(l.written) }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, "http://"+l.server.address+"/notify", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	// net/http would send a request again by itself, and hide from the count what
+	// had become of the first.
+	req.GetBody = nil
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := l.server.client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	// An answer counts from its status line on: nothing takes that back.
+	text, _ = io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	return resp.StatusCode, text, nil
+}

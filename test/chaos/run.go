@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// run is one crash test under way.
+type run struct {
+	plan
+	dir      string // everything is below it
+	out      io.Writer
+	started  time.Time
+	telegram *telegram
+	server   *server
+	load     *load
+	killer   *killer
+}
+
+// chaos makes the run and reports; ok is whether every promise held. An error
+// says that the run could not be finished.
+func chaos(ctx context.Context, p plan, out io.Writer) (ok bool, err error) {
+	dir, err := os.MkdirTemp("", "shipbell-chaos-")
+	if err != nil {
+		return false, err
+	}
+	r := &run{plan: p, dir: dir, out: out, started: time.Now()}
+	defer func() {
+		if ok && err == nil && !p.keep {
+			_ = os.RemoveAll(dir)
+			return
+		}
+		fmt.Fprintf(out, "kept %s (the server's log: %s)\nagain: %s\n", dir, filepath.Join(dir, logName), r.again())
+	}()
+	if r.binary == "" {
+		if r.binary, err = build(ctx, dir); err != nil {
+			return false, err
+		}
+	}
+	if r.telegram, err = newTelegram(p.seed); err != nil {
+		return false, err
+	}
+	defer r.telegram.stop()
+	if r.server, err = newServer(r.binary, dir, r.telegram); err != nil {
+		return false, err
+	}
+	defer r.server.close()
+	fmt.Fprintf(out, "chaos: seed %d, %d kills, %d pushes, %d stops in order\n", p.seed, p.kills, p.pushes, p.stops)
+
+	if err := r.storm(ctx); err != nil {
+		return false, err
+	}
+	v, err := r.verify(ctx)
+	if err != nil {
+		return false, err
+	}
+	r.report(v)
+	return len(v.failures) == 0, nil
+}
+
+// again is the command line that repeats the plan.
+func (r *run) again() string {
+	return fmt.Sprintf("go run ./test/chaos -kills %d -pushes %d -stops %d -pushers %d -seed %d", r.kills, r.pushes, r.stops, r.pushers, r.seed)
+}
+
+// storm is the part with kills and faults, and the calm after it: when it
+// returns, every lane is empty and the server has ended.
+func (r *run) storm(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.load = newLoad(r.plan, r.server, cancel)
+	r.killer = newKiller(r.plan, r.server, r.telegram, r.load)
+
+	var watchers, pushers sync.WaitGroup
+	watching, unwatch := context.WithCancel(ctx)
+	watchers.Go(func() { r.progress(watching) })
+	defer watchers.Wait()
+	defer unwatch()
+
+	if err := r.killer.opening(ctx); err != nil {
+		return err
+	}
+	for n := range r.pushers {
+		pushers.Go(func() { r.load.push(ctx, n) })
+	}
+	err := r.killer.kill(ctx)
+	if err == nil {
+		err = r.load.reach(ctx)
+	}
+	r.load.finish()
+	if err != nil {
+		cancel(err)
+	}
+	pushers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	r.telegram.calm()
+	if err := r.drain(ctx); err != nil {
+		return err
+	}
+	return r.server.end(stopped)
+}
+
+// stuckAfter is how long a lane may stand still without faults. The longest
+// back-off that random faults lead to is a few seconds.
+const stuckAfter = 30 * time.Second
+
+// drain waits until every lane is empty.
+func (r *run) drain(ctx context.Context) error {
+	least, since := -1, time.Now()
+	for {
+		h, err := r.server.health(ctx)
+		if err != nil {
+			return fmt.Errorf("health after the storm: %w", err)
+		}
+		for _, l := range h.Lanes {
+			if l.Status == "paused" {
+				return fmt.Errorf("lane %s is paused, which nothing here asks for: %s", l.Channel, l.Pause.Reason)
+			}
+		}
+		left := h.backlog()
+		if left == 0 && len(h.Lanes) == len(r.telegram.lanes) {
+			return nil
+		}
+		if least < 0 || left < least {
+			least, since = left, time.Now()
+		}
+		if time.Since(since) > stuckAfter {
+			return fmt.Errorf("a lane is stuck: nothing was delivered for %s, and the backlog is %s", stuckAfter, h)
+		}
+		if err := r.server.pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// progress prints a line every second or so.
+func (r *run) progress(ctx context.Context) {
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		backlog := "?" // the server is down just now
+		if h, err := r.server.health(ctx); err == nil {
+			backlog = fmt.Sprint(h.backlog())
+		}
+		fmt.Fprintf(r.out, "%5.0f s  kills %d/%d  acknowledged %d/%d  messages %d  requests to Telegram %d  backlog %s\n",
+			time.Since(r.started).Seconds(), r.killer.count(), r.kills, r.load.acknowledged.Load(), r.pushes,
+			r.telegram.fake.Count(0), r.telegram.fake.CallCount(), backlog)
+	}
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	logName = "server.log"
+	token   = "chaos-token"
+
+	// startBound is how long a start may take, whatever the last end left behind.
+	startBound = 10 * time.Second
+	// endBound is how long the server may take to end in order. Container
+	// platforms kill after it.
+	endBound = 10 * time.Second
+)
+
+// ending is how a life ended.
+type ending string
+
+const (
+	killed  ending = "killed"  // SIGKILL
+	stopped ending = "stopped" // SIGTERM
+)
+
+// life is one process of the server, from its start to its end.
+type life struct {
+	started time.Time
+	ready   time.Time // zero if it never answered
+	ended   time.Time // when the signal went out; zero while it lives
+	how     ending
+	took    time.Duration // from the signal to the end
+}
+
+// server is the program under test: one process after the other on the same
+// address. One goroutine at a time starts, watches and ends it.
+type server struct {
+	binary   string
+	dir      string
+	data     string // data directory of the next life
+	address  string
+	telegram *telegram
+	log      *os.File
+	client   *http.Client
+
+	process *os.Process   // nil before the first start
+	ended   chan struct{} // closed when it has ended
+	exit    error         // how, once it has
+
+	mu    sync.Mutex
+	lives []life
+}
+
+// build compiles the server.
+func build(ctx context.Context, dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "shipbell")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	text, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/shipbell/shipbell/cmd/shipbell").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build the server: %w\n%s", err, text)
+	}
+	return binary, nil
+}
+
+func newServer(binary, dir string, t *telegram) (*server, error) {
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, logName))
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		binary: binary, dir: dir, address: address, telegram: t, log: log,
+		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+	}, nil
+}
+
+// freeAddress finds a port below those that systems give to outgoing
+// connections: one of these could take the server's port between two lives.
+func freeAddress() (string, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+	}
+	return "", errors.New("no free port between 20000 and 30000")
+}
+
+// start begins a life.
+func (s *server) start() error {
+	s.mu.Lock()
+	n := len(s.lives)
+	s.mu.Unlock()
+	cmd := exec.Command(s.binary, "serve")
+	cmd.Dir = s.dir // has no .env file
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.Env = []string{
+		"HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot"), "SHIPBELL_DATA=" + s.data, "SHIPBELL_LISTEN=" + s.address,
+		"DEPLOY_NOTIFY_TOKEN=" + token, "TELEGRAM_BOT_TOKEN=" + s.telegram.fake.Token(),
+		"TELEGRAM_CHAT_ID=" + s.telegram.setting(), "TELEGRAM_API_URL=" + s.telegram.urlOf(n), "TELEGRAM_LIMITS=off",
+	}
+	started := time.Now()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	ended := make(chan struct{})
+	s.process, s.ended = cmd.Process, ended
+	go func() {
+		defer close(ended)
+		s.exit = cmd.Wait()
+	}()
+	s.mu.Lock()
+	s.lives = append(s.lives, life{started: started})
+	s.mu.Unlock()
+	return nil
+}
+
+// change edits the record of the current life.
+func (s *server) change(edit func(*life)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	edit(&s.lives[len(s.lives)-1])
+}
+
+// history returns all lives so far.
+func (s *server) history() []life {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]life(nil), s.lives...)
+}
+
+// await waits until the server answers.
+func (s *server) await(ctx context.Context) error {
+	bound := time.Now().Add(startBound)
+	for {
+		if c, err := net.DialTimeout("tcp", s.address, time.Second); err == nil {
+			_ = c.Close()
+			s.change(func(l *life) { l.ready = time.Now() })
+			return nil
+		}
+		if time.Now().After(bound) {
+			return fmt.Errorf("the server did not come up within %s", startBound)
+		}
+		if err := s.pause(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits. It fails when the server ends by itself or the run is over.
+func (s *server) pause(ctx context.Context, d time.Duration) error {
+	return s.until(ctx, d, nil)
+}
+
+// until waits for a signal, d at most.
+func (s *server) until(ctx context.Context, d time.Duration, signal <-chan struct{}) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-signal:
+	case <-timer.C:
+	case <-s.ended:
+		return s.ownEnd()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (s *server) ownEnd() error {
+	if s.exit == nil {
+		return errors.New("the server ended by itself, as if it were done")
+	}
+	return fmt.Errorf("the server ended by itself: %w", s.exit)
+}
+
+// end ends the life. An orderly end must lead to exit code 0 within its bound.
+func (s *server) end(how ending) error {
+	select {
+	case <-s.ended:
+		return s.ownEnd()
+	default:
+	}
+	at := time.Now()
+	if how == killed {
+		if err := s.process.Kill(); err != nil {
+			return fmt.Errorf("kill the server: %w", err)
+		}
+		<-s.ended
+	} else {
+		if err := s.process.Signal(syscall.SIGTERM); err != nil {
+			return fmt.Errorf("stop the server: %w", err)
+		}
+		select {
+		case <-s.ended:
+			if s.exit != nil {
+				return fmt.Errorf("the server was asked to end and ended with: %w", s.exit)
+			}
+		case <-time.After(endBound):
+			return fmt.Errorf("the server was asked to end and still runs after %s", endBound)
+		}
+	}
+	s.change(func(l *life) { l.ended, l.how, l.took = at, how, time.Since(at) })
+	return nil
+}
+
+// close ends whatever still runs.
+func (s *server) close() {
+	if s.process != nil {
+		_ = s.process.Kill()
+		<-s.ended
+	}
+	_ = s.log.Close()
+}
+
+// health is what the run needs of /health?verbose.
+type health struct {
+	Status string `json:"status"`
+	Lanes  []struct {
+		Channel string `json:"channel"`
+		Status  string `json:"status"`
+		Backlog int    `json:"backlog"`
+		Pause   struct {
+			Reason string `json:"reason"`
+		} `json:"pause"`
+		ParkedFor string `json:"parkedFor"`
+	} `json:"lanes"`
+}
+
+func (h health) backlog() int {
+	n := 0
+	for _, l := range h.Lanes {
+		n += l.Backlog
+	}
+	return n
+}
+
+// String lists the lanes.
+func (h health) String() string {
+	var lanes []string
+	for _, l := range h.Lanes {
+		lanes = append(lanes, fmt.Sprintf("%s %s %d %s", l.Channel, l.Status, l.Backlog, l.ParkedFor))
+	}
+	return strings.Join(lanes, "; ")
+}
+
+func (s *server) health(ctx context.Context) (health, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/health?verbose", nil)
+	if err != nil {
+		return health{}, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return health{}, err
+	}
+	defer resp.Body.Close()
+	var h health
+	if err := json.NewDecoder(resp.Body).Decode(&h); err != nil {
+		return health{}, err
+	}
+	if h.Status != "ok" {
+		return health{}, fmt.Errorf("the server says it is %q", h.Status)
+	}
+	return h, nil
+}

@@ -1,0 +1,325 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/faketelegram"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/render"
+	"github.com/shipbell/shipbell/internal/store/sqlite"
+)
+
+// verdict is what a run came to.
+type verdict struct {
+	failures    []string
+	deployments int // that are in the ledger
+	events      int // that are in the ledger
+	lost        int // acknowledged events and messages that are missing
+	wrong       int // messages whose text is not right, or was not
+	messages    int
+	edits       int
+	faults      map[string]int
+	attempts    map[place][]time.Time // when they began, from the ledger
+	doubles     doubles
+	early       early
+}
+
+func (v *verdict) fail(format string, args ...any) {
+	v.failures = append(v.failures, fmt.Sprintf(format, args...))
+}
+
+// verify compares what was acknowledged with the ledger and with the chats. The
+// server has ended.
+func (r *run) verify(ctx context.Context) (*verdict, error) {
+	v := &verdict{faults: make(map[string]int), attempts: make(map[place][]time.Time)}
+	path := filepath.Join(r.server.data, "shipbell.db")
+	if err := checkFile(ctx, path); err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	book := ledger.New(ledger.Options{Store: store})
+	shown := r.telegram.shown(v)
+	for _, d := range r.load.deployments {
+		if err := v.checkDeployment(ctx, d, book, r.telegram.lanes, shown); err != nil {
+			return nil, errors.Join(err, store.Close())
+		}
+	}
+	for at, messages := range shown {
+		v.fail("%s in %s was pushed by nobody, and has %d messages", at.key, at.lane, len(messages))
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	if err := v.checkCount(ctx, path); err != nil {
+		return nil, err
+	}
+	v.checkRequests(r.telegram, r.server.history())
+	return v, nil
+}
+
+// place is one deployment in one chat.
+type place struct {
+	lane lane
+	key  shipbell.KeyIdentity
+}
+
+// shown returns all messages by their place, in the order in which they were
+// posted.
+func (t *telegram) shown(v *verdict) map[place][]faketelegram.Message {
+	shown := make(map[place][]faketelegram.Message)
+	for _, m := range t.fake.AllMessages() {
+		key, ok := keyOf(m.Text)
+		if !ok {
+			v.fail("a message names no deployment: %q", m.Text)
+			continue
+		}
+		at := place{lane{m.Chat, m.Thread}, key}
+		shown[at] = append(shown[at], m)
+		v.messages++
+	}
+	return shown
+}
+
+// keyOf reads a message as a person does.
+func keyOf(text string) (shipbell.KeyIdentity, bool) {
+	key := shipbell.KeyIdentity{Type: shipbell.Worker}
+	title, rest, _ := strings.Cut(text, "\n")
+	if strings.Contains(title, "Pages") {
+		key.Type = shipbell.Pages
+	}
+	for line := range strings.SplitSeq(rest, "\n") {
+		if id, ok := strings.CutPrefix(line, "Deployment ID: "); ok {
+			key.ID = id
+			return key, true
+		}
+	}
+	return key, false
+}
+
+// checkDeployment checks one deployment and takes its messages out of shown.
+func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledger.Ledger, lanes []lane, shown map[place][]faketelegram.Message) error {
+	story, err := book.Story(ctx, shipbell.Key{Type: d.key.Type, ID: d.key.ID})
+	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
+		return err
+	}
+	stored := v.checkEvents(d, story)
+	if len(stored) > 0 {
+		v.deployments++
+		v.checkAnnouncements(d, story, lanes)
+	}
+	for _, a := range story.Attempts {
+		for _, l := range lanes {
+			if a.Channel == l.channel() {
+				v.attempts[place{l, d.key}] = append(v.attempts[place{l, d.key}], a.At)
+			}
+		}
+	}
+	known := states(stored)
+	for _, l := range lanes {
+		at := place{l, d.key}
+		messages := shown[at]
+		delete(shown, at)
+		switch {
+		case len(stored) == 0 && len(messages) > 0:
+			v.wrong++
+			v.fail("%s has a message in %s, and is not in the ledger", d.key, l)
+			continue
+		case len(stored) == 0:
+			continue
+		case len(messages) == 0:
+			v.lost++
+			v.fail("%s has no message in %s", d.key, l)
+			continue
+		}
+		// Of several messages the server knows the last one: had it learnt of an
+		// earlier one, it would not have posted again.
+		last := messages[len(messages)-1].Text
+		if want := text(fold(stored)); last != want {
+			v.wrong++
+			v.fail("%s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(last), indent(want))
+		}
+		for _, m := range messages {
+			v.checkHistory(d, l, m, known)
+		}
+	}
+	return nil
+}
+
+// checkEvents compares what was pushed with what is in the ledger, and returns
+// what is in both.
+func (v *verdict) checkEvents(d *deployment, story ledger.Story) []*said {
+	kept := make(map[shipbell.EventID]shipbell.Event)
+	for _, e := range story.Events {
+		kept[e.ID] = e
+	}
+	var stored []*said
+	for _, s := range d.said {
+		e, ok := kept[s.event.ID]
+		delete(kept, s.event.ID)
+		switch {
+		case !ok && s.acked:
+			v.lost++
+			v.fail("%s: %q was acknowledged and is not in the ledger", d.key, s.event.Status)
+		case ok && s.begun.IsZero():
+			v.fail("%s: %q is in the ledger and was never pushed", d.key, s.event.Status)
+		case ok:
+			if s.undated {
+				s.event.At = e.At
+			}
+			if !s.event.At.Equal(e.At) || s.event.Observation != e.Observation {
+				v.wrong++
+				v.fail("%s: %q is in the ledger as another event: %+v", d.key, s.event.Status, e)
+			}
+			stored = append(stored, s)
+			v.events++
+		}
+	}
+	for id := range kept {
+		v.fail("%s: event %s is in the ledger and was never pushed", d.key, id)
+	}
+	return stored
+}
+
+func (v *verdict) checkAnnouncements(d *deployment, story ledger.Story, lanes []lane) {
+	if len(story.Announcements) != len(lanes) {
+		v.fail("%s has %d announcements, want one for each of %d chats", d.key, len(story.Announcements), len(lanes))
+	}
+	for _, a := range story.Announcements {
+		if a.Stale() || a.Ref == "" || a.Wanted != story.Deployment.Revision {
+			v.fail("%s: the announcement in %s is not settled: %+v, revision %d", d.key, a.Channel, a, story.Deployment.Revision)
+		}
+	}
+}
+
+// checkHistory checks everything that a message ever said.
+func (v *verdict) checkHistory(d *deployment, l lane, m faketelegram.Message, known map[string]time.Time) {
+	reached := 0
+	for _, state := range m.History() {
+		since, ok := known[state.Text]
+		if !ok || state.Time.Before(since) {
+			v.wrong++
+			v.fail("%s in %s claimed what nobody had pushed by then:\n%s", d.key, l, indent(state.Text))
+		}
+		if rank := rankOf(state.Text); rank < reached {
+			v.wrong++
+			v.fail("%s in %s fell back to an earlier status:\n%s", d.key, l, indent(state.Text))
+		} else {
+			reached = rank
+		}
+	}
+}
+
+// states returns every text that some of the events come to, with the earliest
+// time at which all of these had been pushed.
+func states(events []*said) map[string]time.Time {
+	known := make(map[string]time.Time)
+	for set := 1; set < 1<<len(events); set++ {
+		var some []*said
+		var since time.Time
+		for i, e := range events {
+			if set&(1<<i) != 0 {
+				some = append(some, e)
+				if e.begun.After(since) {
+					since = e.begun
+				}
+			}
+		}
+		t := text(fold(some))
+		if earliest, ok := known[t]; !ok || since.Before(earliest) {
+			known[t] = since
+		}
+	}
+	return known
+}
+
+// fold is the deployment that the events come to.
+func fold(events []*said) shipbell.Deployment {
+	d := shipbell.NewDeployment(events[0].event)
+	for _, e := range events[1:] {
+		d = shipbell.Apply(d, e.event)
+	}
+	return d
+}
+
+// text is what people read of a deployment in a chat that hides addresses
+// behind their texts.
+func text(d shipbell.Deployment) string {
+	var b strings.Builder
+	for i, l := range render.Message(d).Lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if l.Label != "" {
+			b.WriteString(l.Label + ": ")
+		}
+		for _, s := range l.Spans {
+			b.WriteString(s.Text)
+		}
+	}
+	return b.String()
+}
+
+// rankOf tells by the status line how far a message says that its deployment
+// has come: announced, in progress, over.
+func rankOf(text string) int {
+	_, rest, _ := strings.Cut(text, "\n")
+	status, _, _ := strings.Cut(rest, "\n")
+	switch {
+	case status == "":
+		return 0
+	case strings.HasPrefix(status, "🔄"):
+		return 1
+	}
+	return 2
+}
+
+func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
+
+// query asks the file for one value, past the store.
+func query(ctx context.Context, path, statement string, into any) error {
+	address := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
+	db, err := sql.Open("sqlite", address.String()) // registered by package sqlite
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.QueryRowContext(ctx, statement).Scan(into), db.Close())
+}
+
+func checkFile(ctx context.Context, path string) error {
+	var found string
+	if err := query(ctx, path, "PRAGMA integrity_check", &found); err != nil {
+		return fmt.Errorf("check the integrity of the file: %w", err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("the file is damaged: %s", found)
+	}
+	return nil
+}
+
+// checkCount finds deployments and events that no key leads to.
+func (v *verdict) checkCount(ctx context.Context, path string) error {
+	for _, c := range []struct {
+		table string
+		want  int
+	}{{"deployments", v.deployments}, {"events", v.events}} {
+		var n int
+		if err := query(ctx, path, "SELECT count(*) FROM "+c.table, &n); err != nil {
+			return fmt.Errorf("count %s: %w", c.table, err)
+		}
+		if n != c.want {
+			v.fail("the ledger has %d %s, of which %d can be found", n, c.table, c.want)
+		}
+	}
+	return nil
+}
