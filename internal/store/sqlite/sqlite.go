@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -47,10 +48,10 @@ type Store struct {
 	writer *session
 	pool   chan *session
 
-	mu      sync.Mutex
-	queue   []*request
-	leading bool
-	commits int // groups committed so far
+	mu         sync.Mutex
+	queue      []*request
+	committing bool
+	commits    int // groups committed so far
 }
 
 // request is one Update that waits to be committed.
@@ -58,16 +59,8 @@ type request struct {
 	ctx  context.Context
 	fn   func(ledger.Tx) error
 	err  error
-	turn chan turn // receives once
+	done chan struct{} // closed when err is final
 }
-
-// turn is what a waiting caller is told.
-type turn bool
-
-const (
-	done turn = false // err is final
-	lead turn = true  // commit for all who wait
-)
 
 // Open opens the file at path, makes it where there is none, and brings its
 // schema up to date. A file that a newer version wrote is refused untouched.
@@ -180,47 +173,62 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Update implements [ledger.Store].
 //
-// The caller that finds nobody committing commits for everybody who came in the
-// meantime, and then hands that duty to the first of those who came later. No
-// request waits for a timer, and the busier the store the larger the groups.
+// The caller that finds nobody committing starts a goroutine that commits for
+// everybody who comes in the meantime, group by group, and ends when nobody
+// waits. No request waits for a timer, and the busier the store the larger the
+// groups.
 func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, turn: make(chan turn, 1)}
+	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
 	s.mu.Lock()
 	s.queue = append(s.queue, r)
-	leader := !s.leading
-	s.leading = true
+	if !s.committing {
+		s.committing = true
+		go s.commitAll()
+	}
 	s.mu.Unlock()
-
 	// A request in the queue is not withdrawn when ctx ends: it may be half way
 	// to the disk. The wait is bounded by the commits before it.
-	if leader || <-r.turn == lead {
-		s.commitGroup()
-	}
+	<-r.done
 	return r.err
 }
 
-// commitGroup commits the requests at the head of the queue, of which the
-// caller's is the first, and passes the lead on.
-func (s *Store) commitGroup() {
-	s.mu.Lock()
-	n := min(len(s.queue), maxBatch)
-	group := s.queue[:n:n]
-	s.queue = s.queue[n:]
-	s.mu.Unlock()
+// commitAll commits groups until nobody waits.
+func (s *Store) commitAll() {
+	for {
+		s.gather()
+		s.mu.Lock()
+		n := min(len(s.queue), maxBatch)
+		if n == 0 {
+			s.queue, s.committing = nil, false
+			s.mu.Unlock()
+			return
+		}
+		group := s.queue[:n:n]
+		s.queue = s.queue[n:]
+		s.commits++
+		s.mu.Unlock()
 
-	s.commit(group)
-
-	s.mu.Lock()
-	s.commits++
-	if len(s.queue) > 0 {
-		s.queue[0].turn <- lead
-	} else {
-		s.queue = nil
-		s.leading = false
+		s.commit(group)
+		for _, r := range group {
+			close(r.done)
+		}
 	}
-	s.mu.Unlock()
-	for _, r := range group[1:] {
-		r.turn <- done
+}
+
+// gather lets requests that are about to come join the group. It only yields:
+// while others can run and do ask for an Update the group grows, and on an idle
+// machine nobody is kept waiting. Where the disk is fast, groups would else be
+// small, and every commit costs the same however few it serves.
+func (s *Store) gather() {
+	for before := 0; ; {
+		s.mu.Lock()
+		queued := len(s.queue)
+		s.mu.Unlock()
+		if queued == before || queued >= maxBatch {
+			return
+		}
+		before = queued
+		runtime.Gosched()
 	}
 }
 
