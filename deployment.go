@@ -87,6 +87,7 @@ func (s Stamp) outdates(old Stamp) bool {
 const (
 	fieldShownID = "shownId"
 	fieldOutcome = "outcome"
+	fieldError   = "error"
 )
 
 // textFields are the merged fields for which the best value wins.
@@ -105,7 +106,6 @@ var textFields = []struct {
 	{"url", func(o *Observation) *string { return &o.URL }},
 	{"logUrl", func(o *Observation) *string { return &o.LogURL }},
 	{"repositoryUrl", func(o *Observation) *string { return &o.RepositoryURL }},
-	{"error", func(o *Observation) *string { return &o.Error }},
 	{"ci", func(o *Observation) *string { return &o.CI }},
 }
 
@@ -137,8 +137,8 @@ func NewDeployment(e Event) Deployment {
 // of the events.
 //
 // Status only moves forward; among outcomes the more trusted source wins, then
-// the later one. Of every other field the value of the most trusted source
-// wins, then the earliest.
+// the later one, and the error goes with them. Of every other field the value of
+// the most trusted source wins, then the earliest.
 func Apply(d Deployment, e Event) Deployment {
 	before := d.visible()
 	d.Provenance.Fields = cloneStamps(d.Provenance.Fields)
@@ -151,6 +151,11 @@ func Apply(d Deployment, e Event) Deployment {
 			*current = value
 			d.Provenance.set(f.name, stamp)
 		}
+	}
+	if e.Error != "" && (d.Error == "" || stamp.outdates(d.Provenance.of(fieldError))) {
+		// Why it failed goes with the outcome: there too the later word counts.
+		d.Error = e.Error
+		d.Provenance.set(fieldError, stamp)
 	}
 	if id := stampOf(e, shownIDTrust(e.Source)); id.beats(d.Provenance.of(fieldShownID)) {
 		d.ShownID = e.Keys[0].ID

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return usage(s, args, err)
+		return usage(s, parser, args, err)
 	}
 	if err := command.Run(); err != nil {
 		return explain(s, err)
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 // describeValue adds the environment variable and the default to a flag's help.
 func describeValue(v *kong.Value) string {
 	help := v.Help
-	if fallback := v.Tag.Get("fallback"); fallback != "" {
+	if fallback := cmp.Or(v.Tag.Get("fallback"), v.Default); fallback != "" {
 		help += " [default: " + fallback + "]"
 	}
 	if setting := v.Tag.Get("setting"); setting != "" {
@@ -103,9 +104,9 @@ func describeValue(v *kong.Value) string {
 
 // usage answers arguments that cannot be understood. A build step must not fail
 // a build over them.
-func usage(s streams, args []string, err error) int {
+func usage(s streams, k *kong.Kong, args []string, err error) int {
 	hint := "shipbell --help"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	if slices.ContainsFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == args[0] }) {
 		hint = "shipbell " + args[0] + " --help"
 	}
 	fmt.Fprintf(s.err, "shipbell: %v\nhint: %s\n", err, hint)
@@ -117,12 +118,7 @@ func usage(s streams, args []string, err error) int {
 
 // isStrict finds --strict among arguments that could not be parsed.
 func isStrict(args []string) bool {
-	for _, a := range args {
-		if a == "--strict" || a == "--strict=true" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(args, "--strict") || slices.Contains(args, "--strict=true")
 }
 
 // hinted is an error with a sentence that says what to do.
@@ -176,6 +172,10 @@ func versionText() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"
+	}
+	// What go install was asked for, or what git says of the checkout.
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
 	}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {

@@ -36,7 +36,7 @@ type notifyCmd struct {
 
 // Help shows what is found by itself, and an example.
 func (notifyCmd) Help() string {
-	return `Reads $DEPLOY_NOTIFY_URL and $DEPLOY_NOTIFY_TOKEN. Everything else is found by itself in the CI's environment, git, the wrangler configuration or package.json; flags go before all of it.
+	return `Reads $DEPLOY_NOTIFY_URL and $DEPLOY_NOTIFY_TOKEN, or the file that $DEPLOY_NOTIFY_TOKEN_FILE names. Everything else is found by itself in the CI's environment, git, the wrangler configuration or package.json; flags go before all of it.
 
 It exits with 0 whatever happens, unless --strict is given: a message must never stop a deployment.
 

@@ -26,16 +26,16 @@ type store struct {
 // with opens the ledger of the data directory for fn. It never makes a new one,
 // so that a mistyped directory is noticed.
 func (d store) with(ctx context.Context, create bool, fn func(*ledger.Ledger) error) error {
-	settings, err := config.Load(config.Table{Data: d.Data}, config.OS(nil))
+	dir, err := config.DataDir(d.Data, config.OS(nil))
 	if err != nil {
 		return err
 	}
-	if !app.HasStore(settings.Data) && !create {
-		return hinted{fmt.Errorf("there is no ledger in %s", settings.Data), "start the server once, or give its directory: --data DIR"}
+	if !app.HasStore(dir) && !create {
+		return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
 	}
-	s, err := app.OpenStore(ctx, settings.Data)
+	s, err := app.OpenStore(ctx, dir)
 	if err != nil {
-		return hinted{err, "look at " + settings.Data + "; nothing in it was changed"}
+		return hinted{err, "look at " + dir + "; nothing in it was changed"}
 	}
 	return errors.Join(fn(ledger.New(ledger.Options{Store: s})), s.Close())
 }

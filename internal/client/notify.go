@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -102,7 +103,7 @@ func work(ctx context.Context, s Surroundings, o Options) (r report) {
 	if o.Timeout < 0 {
 		return failed(nil, &Problem{Sentence: "the time limit is below zero", Hint: "use --timeout 5s or the like"})
 	}
-	target, err := ParseTarget(s.Getenv(envURL), s.Getenv(envToken))
+	target, err := s.target()
 	if err != nil && !o.DryRun {
 		return failed(nil, err)
 	}
@@ -121,6 +122,23 @@ func work(ctx context.Context, s Surroundings, o Options) (r report) {
 		return failed(found.Warnings, err)
 	}
 	return report{output: Success + "\n", warnings: found.Warnings}
+}
+
+// target reads where to push to. The token can be in a file, as on the server.
+func (s Surroundings) target() (Target, error) {
+	token := s.Getenv(envToken)
+	if path := s.Getenv(envToken + "_FILE"); token == "" && path != "" {
+		text, err := s.ReadFile(path)
+		if err != nil {
+			return Target{}, &Problem{
+				Sentence: "the file that " + envToken + "_FILE names cannot be read",
+				Hint:     "check that it exists and that this user may read it",
+				Err:      err,
+			}
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	return ParseTarget(s.Getenv(envURL), token)
 }
 
 // request prints what would be sent; unset says why there is no target.

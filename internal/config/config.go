@@ -174,6 +174,27 @@ func Load(t Table, from Sources) (Settings, error) {
 	return s, nil
 }
 
+// DataDir reads the one setting that commands on a data directory need; what is
+// wrong with others is not their business. Flag may be empty.
+func DataDir(flag string, from Sources) (string, error) {
+	l := loader{Sources: from}
+	l.readDotEnv()
+	if flag == "" {
+		flag = l.get("SHIPBELL_DATA")
+	}
+	if flag == "" {
+		dir, err := defaultData(l.get)
+		if err != nil {
+			l.problem("SHIPBELL_DATA", "no user data directory here (%v)", err)
+		}
+		flag = dir
+	}
+	if len(l.problems) > 0 {
+		return "", l.problems
+	}
+	return flag, nil
+}
+
 type loader struct {
 	Sources
 	dotEnv   map[string]string

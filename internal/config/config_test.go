@@ -149,3 +149,14 @@ func TestEveryOptionExplainsItself(t *testing.T) {
 		}
 	}
 }
+
+// TestDataDir: commands on a data directory do not care for other settings.
+func TestDataDir(t *testing.T) {
+	broken := from(map[string]string{"SHIPBELL_DATA": "/data", "TELEGRAM_CHAT_ID": "-1", "DEPLOY_NOTIFY_TOKEN_FILE": "/nowhere"})
+	if dir, err := config.DataDir("", broken); err != nil || dir != "/data" {
+		t.Errorf("%s, %v", dir, err)
+	}
+	if dir, err := config.DataDir("/flag", broken); err != nil || dir != "/flag" {
+		t.Errorf("%s, %v", dir, err)
+	}
+}

@@ -162,7 +162,8 @@ func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 	}
 	res, err := t.execResult(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc)
 		SELECT coalesce((SELECT max(id) + 1 FROM events WHERE id >= $1 AND id < $1 + $7), $1), $2, $3, $4, $5, $6
-		WHERE NOT EXISTS (SELECT 1 FROM events WHERE id >= $1 AND id < $1 + $7 AND source = $2 AND event_id = $3)`,
+		WHERE NOT EXISTS (SELECT 1 FROM events WHERE id >= $1 AND id < $1 + $7 AND source = $2 AND event_id = $3)
+		AND NOT EXISTS (SELECT 1 FROM events WHERE id = $1 + $7 - 1)`,
 		append(args, int64(eventSpan))...)
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
@@ -172,9 +173,23 @@ func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 		return fmt.Errorf("keep event: %w", err)
 	}
 	if n == 0 {
-		return shipbell.ErrConflict
+		return t.notAdded(base)
 	}
 	return nil
+}
+
+// notAdded tells a repeat from a deployment that is full, whose next event would
+// get the number of another deployment's.
+func (t *tx) notAdded(base int64) error {
+	var last int64
+	err := t.row(`SELECT max(id) FROM events WHERE id >= $1 AND id < $1 + $2`, base, int64(eventSpan)).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("keep event: %w", err)
+	}
+	if last == base+eventSpan-1 {
+		return fmt.Errorf("keep event: %w: the deployment has %d events already", shipbell.ErrInvalid, eventSpan)
+	}
+	return shipbell.ErrConflict
 }
 
 const eventColumns = `source, event_id, at_ms, received_ms, doc`
