@@ -39,6 +39,13 @@ const (
 	maxBatch = 256
 	// busyTimeout is how long to wait for another process that writes.
 	busyTimeout = 5 * time.Second
+	// checkpointEvery is after how many Updates the WAL is copied into the
+	// database: about 12 MB of it. Copied less often, a page that changed several
+	// times is copied once.
+	checkpointEvery = 2000
+	// walPages is when SQLite itself checkpoints inside a commit, should ours
+	// not come to it; about 32 MB.
+	walPages = 8000
 )
 
 // Store is a ledger.Store in a SQLite file. It is safe for concurrent use.
@@ -46,12 +53,19 @@ type Store struct {
 	path   string
 	db     *sql.DB
 	writer *session
+	copier *session       // checkpoints beside the writer
+	work   sync.WaitGroup // what outlives the Update that started it
 	pool   chan *session
 
 	mu         sync.Mutex
 	queue      []*request
 	committing bool
 	commits    int // groups committed so far
+
+	// Only the goroutine that commits uses these.
+	underWay bool          // a checkpoint beside the writer has not been received from copied
+	uncopied int           // Updates since the last checkpoint began
+	copied   chan struct{} // receives when a checkpoint beside the writer ended
 }
 
 // request is one Update that waits to be committed.
@@ -77,7 +91,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 
-	s := &Store{path: path, pool: make(chan *session, readers)}
+	s := &Store{path: path, pool: make(chan *session, readers), copied: make(chan struct{}, 1)}
 	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -98,6 +112,7 @@ func dsn(path string) string {
 		"foreign_keys(ON)",
 		"temp_store(MEMORY)",
 		"cache_size(-4096)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
 	}}
 	// A file URI: the path may hold a question mark or a percent sign.
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: q.Encode()}).String()
@@ -109,6 +124,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	var err error
 	if s.writer, err = newSession(s.db); err != nil {
+		return err
+	}
+	if s.copier, err = newSession(s.db); err != nil {
 		return err
 	}
 	for range readers {
@@ -148,10 +166,11 @@ func (s *Store) Path() string { return s.path }
 // Close implements [ledger.Store].
 func (s *Store) Close() error {
 	var errs []error
+	s.work.Wait()
 	for range readers {
 		errs = append(errs, (<-s.pool).close())
 	}
-	errs = append(errs, s.writer.close(), s.db.Close())
+	errs = append(errs, s.copier.close(), s.writer.close(), s.db.Close())
 	return errors.Join(errs...)
 }
 
@@ -183,7 +202,7 @@ func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
 	s.queue = append(s.queue, r)
 	if !s.committing {
 		s.committing = true
-		go s.commitAll()
+		s.work.Go(s.commitAll)
 	}
 	s.mu.Unlock()
 	// A request in the queue is not withdrawn when ctx ends: it may be half way
@@ -212,7 +231,31 @@ func (s *Store) commitAll() {
 		for _, r := range group {
 			close(r.done)
 		}
+		s.checkpoint(n)
 	}
+}
+
+// checkpoint sees to it that the WAL is copied into the database from time to
+// time. The bulk is copied beside the writer, so that no commit waits for it.
+// What was committed meanwhile is little, and the writer copies it itself:
+// only when nothing is left can the WAL begin again at its start. A checkpoint
+// that fails costs nothing but room; the next one tries again.
+func (s *Store) checkpoint(updates int) {
+	const passive = "PRAGMA wal_checkpoint(PASSIVE)"
+	select {
+	case <-s.copied:
+		s.underWay = false
+		_ = s.writer.exec(passive)
+	default:
+	}
+	if s.uncopied += updates; s.uncopied < checkpointEvery || s.underWay {
+		return
+	}
+	s.uncopied, s.underWay = 0, true
+	s.work.Go(func() {
+		_ = s.copier.exec(passive)
+		s.copied <- struct{}{}
+	})
 }
 
 // gather lets requests that are about to come join the group. It only yields:
