@@ -48,7 +48,7 @@ race:
 cross:
 	@for target in $(TARGETS); do \
 		echo "building for $$target"; \
-		GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=7 $(GO) build -trimpath -o /dev/null ./cmd/shipbell || exit 1; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=7 $(GO) build -trimpath ./... || exit 1; \
 	done
 
 .PHONY: chaos

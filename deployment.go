@@ -87,7 +87,6 @@ func (s Stamp) outdates(old Stamp) bool {
 const (
 	fieldShownID = "shownId"
 	fieldOutcome = "outcome"
-	fieldError   = "error"
 )
 
 // textFields are the merged fields for which the best value wins.
@@ -127,6 +126,8 @@ func NewDeployment(e Event) Deployment {
 	}
 	if d.Status.Final() {
 		d.FinishedAt = e.At
+	} else {
+		d.Error = ""
 	}
 	return d
 }
@@ -151,11 +152,6 @@ func Apply(d Deployment, e Event) Deployment {
 			*current = value
 			d.Provenance.set(f.name, stamp)
 		}
-	}
-	if e.Error != "" && (d.Error == "" || stamp.outdates(d.Provenance.of(fieldError))) {
-		// Why it failed goes with the outcome: there too the later word counts.
-		d.Error = e.Error
-		d.Provenance.set(fieldError, stamp)
 	}
 	if id := stampOf(e, shownIDTrust(e.Source)); id.beats(d.Provenance.of(fieldShownID)) {
 		d.ShownID = e.Keys[0].ID
@@ -183,7 +179,8 @@ func (d *Deployment) applyStatus(e Event, stamp Stamp) {
 		return
 	}
 	if d.Status.Final() {
-		d.FinishedAt = e.At
+		// The reason of another try must not stand under this outcome.
+		d.FinishedAt, d.Error = e.At, e.Error
 		d.Provenance.set(fieldOutcome, stamp)
 	}
 }

@@ -56,7 +56,7 @@ type Event struct {
 type Observation struct {
 	Type          ProjectType `json:"type"`
 	Project       string      `json:"project"`
-	Environment   string      `json:"environment,omitempty"`
+	Environment   string      `json:"environment,omitempty"` // empty: not said, which means [Production]
 	Status        Status      `json:"status,omitempty"`
 	Branch        string      `json:"branch,omitempty"`
 	Commit        string      `json:"commit,omitempty"`        // full hash as the source gives it

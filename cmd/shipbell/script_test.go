@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 }
 
 // group is the chat of the fake Telegram that every script has.
-const group = -1001234567890
+const group int64 = -1001234567890
 
 // TestScripts runs every command as a process of its own.
 func TestScripts(t *testing.T) {

@@ -25,7 +25,7 @@ import (
 // notifyToken has characters that look different in JSON, in URLs and quoted.
 const notifyToken = `n0tify&"secret"/token<>`
 
-const group = -1001234567890
+const group int64 = -1001234567890
 
 // syncBuffer can be read while a server writes to it.
 type syncBuffer struct {

@@ -22,9 +22,9 @@ import (
 
 // The chat that is posted to.
 const (
-	chatID    = -1001234567890
-	chatTitle = "Deployments"
-	botName   = "Shipbell"
+	chatID    int64 = -1001234567890
+	chatTitle       = "Deployments"
+	botName         = "Shipbell"
 )
 
 // patience is how long is waited for anything before it is a failure.

@@ -22,8 +22,8 @@ import (
 
 // The chats of the fake.
 const (
-	group   = -100200
-	private = 42
+	group   int64 = -100200
+	private int64 = 42
 )
 
 // fixture is a dispatcher with a real ledger and real Telegram channels on a
@@ -290,6 +290,24 @@ func TestRetryAfterSurvivesARestart(t *testing.T) {
 		}
 		f.settle(2 * time.Minute)
 		f.want(group, "a, a")
+	})
+}
+
+// TestClockWasAhead: times that were stored by a clock far ahead do not silence
+// a lane for as long.
+func TestClockWasAhead(t *testing.T) {
+	run(t, "42", func(f *fixture) {
+		ahead := time.Now().Add(1000 * time.Hour)
+		err := f.store.Update(f.Context(), func(tx ledger.Tx) error {
+			return tx.PutLane(shipbell.Lane{Channel: "telegram:42", Recent: []time.Time{ahead}})
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.start("42")
+		f.push("a", shipbell.Announced)
+		f.settle(10 * time.Second)
+		f.want(private, "a")
 	})
 }
 

@@ -24,6 +24,8 @@ const (
 	resumePoll = time.Second
 	// Reading or marking that fails is tried again this often.
 	storeRetry = time.Second
+	// No remote asks to wait longer than this.
+	maxPark = 24 * time.Hour
 	// So many answers "it moved" in a row are no longer believed.
 	maxMoves = 5
 	// asleep is how long a lane without work sleeps; wakes end it.
@@ -82,8 +84,18 @@ func (l *lane) load(ctx context.Context) bool {
 		return false
 	}
 	l.state = state
-	l.budget.load(state.Recent)
-	l.budget.park(state.ParkedUntil)
+	// The clock may have been ahead when these were stored.
+	now := time.Now()
+	for i, at := range l.state.Recent {
+		if at.After(now) {
+			l.state.Recent[i] = now
+		}
+	}
+	if latest := now.Add(maxPark); l.state.ParkedUntil.After(latest) {
+		l.state.ParkedUntil = latest
+	}
+	l.budget.load(l.state.Recent)
+	l.budget.park(l.state.ParkedUntil)
 	if state.Pause != nil {
 		l.log.Warn("lane is paused", "since", state.Pause.At, "reason", state.Pause.Reason, "hint", state.Pause.Hint)
 	}
@@ -268,10 +280,11 @@ func (l *lane) setAside(a *shipbell.Announcement, now time.Time) {
 // backOff doubles from first with every try up to most, and takes off up to
 // half by chance, so that lanes that failed together do not return together.
 func backOff(tries int, first, most time.Duration) time.Duration {
-	d := most
-	if shift := tries - 1; shift < 30 && first<<shift < most {
-		d = first << shift
+	d := first
+	for i := 1; i < tries && d < most; i++ {
+		d *= 2
 	}
+	d = min(d, most)
 	return d - rand.N(d/2+1)
 }
 

@@ -218,7 +218,7 @@ func TestRefusals(t *testing.T) {
 		{"editMessageText", params{"chat_id": 502, "message_id": 1, "text": "a"}, forbidden("user is deactivated")},
 		{"editMessageText", params{"chat_id": -601, "message_id": 1, "text": "a"}, forbidden("bot was kicked from the group chat")},
 		{"editMessageText", params{"chat_id": -604, "message_id": 1, "text": "a"}, moved},
-		{"editMessageText", params{"chat_id": -1001000000604, "message_id": 1, "text": "a"}, bad("message to edit not found")},
+		{"editMessageText", params{"chat_id": int64(-1001000000604), "message_id": 1, "text": "a"}, bad("message to edit not found")},
 
 		{"deleteMessage", params{"chat_id": person, "message_id": 99}, bad("message to delete not found")},
 		{"deleteMessage", params{"chat_id": person, "message_id": deleted}, bad("message to delete not found")},

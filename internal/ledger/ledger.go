@@ -89,8 +89,11 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	}
 	var rec Recorded
 	var stale []shipbell.ChannelID
+	// What can be made ready before the transaction does not hold up others.
+	d := shipbell.NewDeployment(e)
+	d.RecordedAt = l.now().UTC().Truncate(time.Millisecond)
 	err := l.store.Update(ctx, func(tx Tx) (err error) {
-		rec, stale, err = l.record(tx, e)
+		rec, stale, err = l.record(tx, d, e)
 		return err
 	})
 	if err != nil {
@@ -111,10 +114,12 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	return rec, nil
 }
 
-func (l *Ledger) record(tx Tx, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
+// record records an event; fresh is the deployment that it opens, should it be
+// the first of one.
+func (l *Ledger) record(tx Tx, fresh shipbell.Deployment, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
 	// Most events are the first of their deployment; to try that first saves
 	// looking for what is not there.
-	rec, channels, err := l.open(tx, e)
+	rec, channels, err := l.open(tx, fresh, e)
 	if !errors.Is(err, shipbell.ErrConflict) {
 		return rec, channels, err
 	}
@@ -186,9 +191,7 @@ func stranger(d shipbell.Deployment, e shipbell.Event) bool {
 	return pushed && e.Project != d.Project
 }
 
-func (l *Ledger) open(tx Tx, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
-	d := shipbell.NewDeployment(e)
-	d.RecordedAt = l.now().UTC().Truncate(time.Millisecond)
+func (l *Ledger) open(tx Tx, d shipbell.Deployment, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
 	id, err := tx.Open(d)
 	if err != nil {
 		return Recorded{}, nil, err

@@ -13,7 +13,8 @@ type Store interface {
 	// Update runs fn in one write transaction and returns after it is durable.
 	// Concurrent calls may share one commit. fn can run more than once, so it
 	// must not keep anything from an earlier run; when it returns an error,
-	// nothing of it is kept and Update returns that error. Update serialises
+	// nothing of it is kept and Update returns that error. When ctx ends first,
+	// Update returns its error, and fn may be kept or not. Update serialises
 	// writers: two functions never see each other half done.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// View runs fn on a consistent snapshot that holds every Update that had

@@ -7,6 +7,7 @@
 package render
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/url"
@@ -144,11 +145,13 @@ func (m *message) status(d shipbell.Deployment) []shipbell.Span {
 }
 
 func environment(d shipbell.Deployment) []shipbell.Span {
-	emoji := "🔧 "
-	if d.Environment == shipbell.Production {
+	// Who names no environment means production. That is said here and not when
+	// the push comes in, where it would count as much as a name that was given.
+	name, emoji := cmp.Or(d.Environment, shipbell.Production), "🔧 "
+	if name == shipbell.Production {
 		emoji = "🚀 "
 	}
-	return []shipbell.Span{{Text: emoji}, span(d.Environment, giveEnvironment)}
+	return []shipbell.Span{{Text: emoji}, span(name, giveEnvironment)}
 }
 
 func (m *message) commit(d shipbell.Deployment) {

@@ -19,8 +19,8 @@ import (
 
 // The bot and the chat of the fake Telegram.
 const (
-	botToken = "1234567890:bench"
-	group    = -1001234567890
+	botToken       = "1234567890:bench"
+	group    int64 = -1001234567890
 )
 
 // telegram starts a fake with a group.

@@ -84,7 +84,7 @@ func (b *bench) startShipbell(data, api string, env ...string) (*process, error)
 	}
 	return b.start(address, exec.Command(b.binary, "serve"), append([]string{
 		"SHIPBELL_LISTEN=" + address, "SHIPBELL_DATA=" + data, "SHIPBELL_LOG_LEVEL=error", "DEPLOY_NOTIFY_TOKEN=" + token,
-		"TELEGRAM_BOT_TOKEN=" + botToken, "TELEGRAM_CHAT_ID=" + strconv.Itoa(group), "TELEGRAM_API_URL=" + api,
+		"TELEGRAM_BOT_TOKEN=" + botToken, "TELEGRAM_CHAT_ID=" + strconv.FormatInt(group, 10), "TELEGRAM_API_URL=" + api,
 	}, env...))
 }
 

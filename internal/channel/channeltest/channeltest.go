@@ -78,7 +78,7 @@ func Deployments() []Case {
 		{"skipped", then(shipbell.Skipped, time.Second, same)},
 		{"success-without-duration", then(shipbell.Success, 0, same)},
 		{"least", first(func(e *shipbell.Event) {
-			e.Observation = shipbell.Observation{Type: shipbell.Worker, Project: "api-service", Environment: shipbell.Production, Status: shipbell.Announced}
+			e.Observation = shipbell.Observation{Type: shipbell.Worker, Project: "api-service", Status: shipbell.Announced}
 		})},
 		{"no-commit-hash", first(func(e *shipbell.Event) { e.Commit = "" })},
 		{"no-commit-message", first(func(e *shipbell.Event) { e.CommitMessage = "\n \n" })},

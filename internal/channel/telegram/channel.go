@@ -138,12 +138,12 @@ func (c *Channel) post(ctx context.Context, d shipbell.Delivery, a attempt) (shi
 		} `json:"chat"`
 	}
 	if err := json.Unmarshal(result, &sent); err != nil || sent.MessageID <= 0 {
-		// The message is there, but nothing leads to it. Trying again would post it
-		// again and again.
+		// The message is there, but nothing leads to it. Trying again by ourselves
+		// would post it again and again.
 		return "", &shipbell.DeliveryError{
-			Fault:  shipbell.FaultRefused,
+			Fault:  shipbell.FaultBlocked,
 			Reason: "the message was accepted, but the answer does not say which one it is",
-			Hint:   checkAddress,
+			Hint:   checkAddress + ", then run: shipbell lanes resume " + string(c.ID()),
 		}
 	}
 	return shipbell.MessageRef(ref{Chat: cmp.Or(sent.Chat.ID, a.chat.ID), Message: sent.MessageID}.String()), nil

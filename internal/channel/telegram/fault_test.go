@@ -128,7 +128,7 @@ func TestClassification(t *testing.T) {
 		{"unknown 403", 403, nil, refusal(403, "Forbidden: something new"), edit, shipbell.DeliveryError{Fault: shipbell.FaultRefused, Reason: "Forbidden: something new"}},
 		{"too long", 400, nil, refusal(400, "Bad Request: message is too long"), shipbell.Delivery{}, shipbell.DeliveryError{Fault: shipbell.FaultRefused, Reason: "Bad Request: message is too long"}},
 		{"not modified is about edits", 400, nil, refusal(400, notModified), shipbell.Delivery{}, shipbell.DeliveryError{Fault: shipbell.FaultRefused, Reason: notModified}},
-		{"accepted, but nobody knows where", 200, nil, `{"ok":true,"result":true}`, shipbell.Delivery{}, shipbell.DeliveryError{Fault: shipbell.FaultRefused, Reason: "the message was accepted, but the answer does not say which one it is"}},
+		{"accepted, but nobody knows where", 200, nil, `{"ok":true,"result":true}`, shipbell.Delivery{}, shipbell.DeliveryError{Fault: shipbell.FaultBlocked, Reason: "the message was accepted, but the answer does not say which one it is", Hint: "check the address of the Telegram API, then run: shipbell lanes resume telegram:-100123:45"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

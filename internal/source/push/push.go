@@ -116,7 +116,7 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 	if err != nil {
 		return shipbell.Event{}, err
 	}
-	if d.Environment == "" || strings.EqualFold(d.Environment, shipbell.Production) {
+	if strings.EqualFold(d.Environment, shipbell.Production) {
 		d.Environment = shipbell.Production
 	}
 

@@ -62,7 +62,7 @@ func TestContract(t *testing.T) {
 
 func TestDefaultsAndAliases(t *testing.T) {
 	e := decode(t, `{"deployment":{"projectName":" api ","deploymentId":"1","unknown":{"a":[1]},"branch":null,"author":"a\u0000b"},"more":1}`)
-	if e.Type != shipbell.Worker || e.Environment != "production" || e.Status != shipbell.Announced || !e.At.Equal(now) || e.Project != "api" || e.Author != "ab" {
+	if e.Type != shipbell.Worker || e.Environment != "" || e.Status != shipbell.Announced || !e.At.Equal(now) || e.Project != "api" || e.Author != "ab" {
 		t.Errorf("defaults: %+v", e)
 	}
 	for _, alias := range []string{"page", "pages", "Pages"} {
@@ -78,7 +78,7 @@ func TestDefaultsAndAliases(t *testing.T) {
 func TestOptionalFields(t *testing.T) {
 	e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","status":"cancelled","tag":"v1","url":"https://a.example","versionId":"v","logUrl":"https://l.example","repositoryUrl":"https://r.example","error":"boom","isCI":"false"}}`)
 	want := shipbell.Observation{
-		Type: shipbell.Worker, Project: "a", Environment: "production", Status: shipbell.Canceled, Tag: "v1", URL: "https://a.example",
+		Type: shipbell.Worker, Project: "a", Status: shipbell.Canceled, Tag: "v1", URL: "https://a.example",
 		VersionID: "v", LogURL: "https://l.example", RepositoryURL: "https://r.example", Error: "boom", CI: "false",
 	}
 	if e.Observation != want {

@@ -92,9 +92,8 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 		t.lastID--
 		return 0, shipbell.ErrConflict
 	}
-	err = t.exec(`INSERT INTO deployments (id, revision, type, project, environment, status, recorded_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		int64(id), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), ms(d.RecordedAt))
+	err = t.exec(`INSERT INTO deployments (id, revision, recorded_ms) VALUES ($1, $2, $3)`,
+		int64(id), int64(d.Revision), ms(d.RecordedAt))
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
@@ -107,9 +106,8 @@ func (t *tx) Save(d shipbell.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
-	err = t.exec(`UPDATE deployments SET revision = $2, type = $3, project = $4, environment = $5, status = $6, doc = $7
-		WHERE id = $1`,
-		int64(d.ID), int64(d.Revision), string(d.Type), d.Project, d.Environment, string(d.Status), string(doc))
+	err = t.exec(`UPDATE deployments SET revision = $2, doc = $3 WHERE id = $1`,
+		int64(d.ID), int64(d.Revision), string(doc))
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}

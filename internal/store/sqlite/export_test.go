@@ -28,3 +28,7 @@ func (s *Store) Commits() int {
 	defer s.mu.Unlock()
 	return s.commits
 }
+
+// LoseConnection leaves the writer as a transaction does that SQLite ended by
+// itself: there is nothing to roll back.
+func (s *Store) LoseConnection() { s.writer.abandon() }

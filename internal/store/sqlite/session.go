@@ -18,6 +18,8 @@ type session struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	// broken asks for a fresh connection before the next transaction.
+	broken bool
 	// lanes caches the numbers of channels; they never change.
 	lanes map[shipbell.ChannelID]int64
 }
@@ -31,11 +33,15 @@ func newSession(db *sql.DB) (*session, error) {
 	return s, s.connect()
 }
 
-func (s *session) connect() (err error) {
+func (s *session) connect() error {
+	conn, err := s.db.Conn(background)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	s.conn, s.broken = conn, false
 	s.stmts = make(map[string]*sql.Stmt)
 	s.lanes = make(map[shipbell.ChannelID]int64)
-	s.conn, err = s.db.Conn(background)
-	return err
+	return nil
 }
 
 func (s *session) close() error {
@@ -57,7 +63,13 @@ func (s *session) view(fn func(ledger.Tx) error) error {
 }
 
 func (s *session) transaction(begin, end string, fn func(*tx) error) error {
+	if s.broken {
+		if err := s.connect(); err != nil {
+			return err
+		}
+	}
 	if err := s.exec(begin); err != nil {
+		s.broken = errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn)
 		return fmt.Errorf("begin: %w", err)
 	}
 	over := false
@@ -85,10 +97,7 @@ func (s *session) abandon() {
 		return
 	}
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes the pool drop it
-	if err := s.connect(); err != nil {
-		// The old connection stays; its next BEGIN says what is wrong.
-		return
-	}
+	s.broken = true
 }
 
 func (s *session) stmt(query string) (*sql.Stmt, error) {

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -205,10 +206,12 @@ func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
 		s.work.Go(s.commitAll)
 	}
 	s.mu.Unlock()
-	// A request in the queue is not withdrawn when ctx ends: it may be half way
-	// to the disk. The wait is bounded by the commits before it.
-	<-r.done
-	return r.err
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err() // whether it is kept is not known
+	}
 }
 
 // commitAll commits groups until nobody waits.
@@ -227,7 +230,7 @@ func (s *Store) commitAll() {
 		s.commits++
 		s.mu.Unlock()
 
-		s.commit(group)
+		s.commit(slices.Clone(group))
 		for _, r := range group {
 			close(r.done)
 		}
@@ -275,13 +278,24 @@ func (s *Store) gather() {
 	}
 }
 
-// commit runs the group in one transaction. When one of them fails nothing of
-// the group was kept, and each runs again alone, so that nobody pays for
-// another's failure.
+// commit runs the group in one transaction. When one of its functions fails
+// nothing of the group was kept, and each runs again alone, so that nobody pays
+// for another's failure. A transaction that cannot begin or commit would fail
+// the same way again, after the same wait.
 func (s *Store) commit(group []*request) {
+	// Who has left is taken out before: it must not cost the others a thing.
+	group = slices.DeleteFunc(group, func(r *request) bool {
+		r.err = r.ctx.Err()
+		return r.err != nil
+	})
+	if len(group) == 0 {
+		return
+	}
+	fault := false
 	err := s.writer.update(func(t *tx) error {
 		for _, r := range group {
-			if err := r.run(t); err != nil {
+			if err := r.fn(t); err != nil {
+				fault = true
 				return err
 			}
 		}
@@ -290,18 +304,10 @@ func (s *Store) commit(group []*request) {
 	if err == nil {
 		return
 	}
-	if len(group) == 1 {
-		group[0].err = err
-		return
-	}
 	for _, r := range group {
-		r.err = s.writer.update(r.run)
+		r.err = err
+		if fault && len(group) > 1 {
+			r.err = s.writer.update(func(t *tx) error { return r.fn(t) })
+		}
 	}
-}
-
-func (r *request) run(t *tx) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	return r.fn(t)
 }

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -192,5 +193,63 @@ func TestConcurrentUpdatesShareCommits(t *testing.T) {
 	group.Wait()
 	if got := s.Commits() - before; got > 3 {
 		t.Errorf("%d updates that waited together took %d commits", n, got)
+	}
+}
+
+// TestLostConnection: after a failure that takes the connection with it the
+// next Update has a fresh one.
+func TestLostConnection(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "shipbell.db"))
+	defer closeStore(t, s)
+	record(t, s, "a", ledger.Opened)
+	for range 3 {
+		s.LoseConnection()
+	}
+	record(t, s, "a", ledger.Repeated)
+	record(t, s, "b", ledger.Opened)
+}
+
+// TestWhoLeavesCostsNothing: an Update whose caller has gone does not wait, is
+// not kept, and does not take its group apart.
+func TestWhoLeavesCostsNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "shipbell.db"))
+	defer closeStore(t, s)
+	entered, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		_ = s.Update(context.Background(), func(ledger.Tx) error {
+			close(entered)
+			<-release
+			return nil
+		})
+	})
+	<-entered
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() {
+		left <- s.Update(ctx, func(ledger.Tx) error {
+			t.Error("ran for somebody who has left")
+			return nil
+		})
+	}()
+	s.WaitQueued(1)
+	runs := make(chan struct{}, 10)
+	for range 5 {
+		group.Go(func() {
+			_ = s.Update(context.Background(), func(ledger.Tx) error {
+				runs <- struct{}{}
+				return nil
+			})
+		})
+	}
+	s.WaitQueued(6)
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("who left got %v", err)
+	}
+	close(release)
+	group.Wait()
+	if len(runs) != 5 {
+		t.Errorf("5 updates ran %d times", len(runs))
 	}
 }

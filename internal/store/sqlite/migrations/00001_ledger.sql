@@ -6,16 +6,11 @@ CREATE TABLE meta (
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The columns repeat what is searched for; doc holds the whole merged view. It is
--- NULL while the deployment is what its only event says: most are announced, and
--- half of the writing is saved.
+-- doc holds the merged view. It is NULL while the deployment is what its only
+-- event says: most are announced, and half of the writing is saved.
 CREATE TABLE deployments (
 	id          INTEGER PRIMARY KEY,
 	revision    INTEGER NOT NULL,
-	type        TEXT NOT NULL,
-	project     TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	status      TEXT NOT NULL,
 	recorded_ms INTEGER NOT NULL,
 	doc         TEXT
 ) STRICT;

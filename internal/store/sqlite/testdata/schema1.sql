@@ -14,14 +14,10 @@ INSERT INTO "announcements" VALUES(1,1,1,0,'',0,0);
 CREATE TABLE deployments (
 	id          INTEGER PRIMARY KEY,
 	revision    INTEGER NOT NULL,
-	type        TEXT NOT NULL,
-	project     TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	status      TEXT NOT NULL,
 	recorded_ms INTEGER NOT NULL,
 	doc         TEXT
 ) STRICT;
-INSERT INTO "deployments" VALUES(1,1,'worker','api-service','production','announced',1795381716016,NULL);
+INSERT INTO "deployments" VALUES(1,1,1795381716016,NULL);
 CREATE TABLE events (
 	id          INTEGER PRIMARY KEY,
 	source      TEXT NOT NULL,
