@@ -38,7 +38,7 @@ const (
 	KeyBuild      KeyKind = "build"      // a Workers Builds build UUID
 	KeyVersion    KeyKind = "version"    // a Workers version id
 	KeyDeployment KeyKind = "deployment" // a Workers or Pages deployment id
-	KeyShort      KeyKind = "short"      // project and short id of a Pages deployment
+	KeyShort      KeyKind = "short"      // the short id of a Pages deployment, as its address shows it
 )
 
 // Key is an identity of a deployment as some source knows it. Two keys are the
