@@ -209,6 +209,29 @@ func TestOneMessage(t *testing.T) {
 	}
 }
 
+// TestFiveHundredAtOnce: 500 ids pushed at the same time are 500 messages and
+// 500 ids in the state, twice.
+func TestFiveHundredAtOnce(t *testing.T) {
+	s := start(t)
+	for round := 1; round <= 2; round++ {
+		var pushes sync.WaitGroup
+		for i := range 500 {
+			pushes.Go(func() { s.push(body(fmt.Sprintf("%d-%d", round, i), "")) })
+		}
+		pushes.Wait()
+		s.wait(func(f *faketelegram.Server) bool { return f.Count(group) >= 500*round })
+		_, text := s.request("GET", "/state", notifyToken, "")
+		var state struct{ Workers []string }
+		if err := json.Unmarshal([]byte(text), &state); err != nil || len(state.Workers) != 500*round {
+			t.Errorf("%d ids in the state (%v), want %d", len(state.Workers), err, 500*round)
+		}
+	}
+	s.stop()
+	if n := s.fake.Count(group); n != 1000 {
+		t.Errorf("%d messages, want 1000", n)
+	}
+}
+
 func TestProjectFilter(t *testing.T) {
 	s := start(t, func(c *config.Settings) { c.WorkerProjects = "api-*" })
 	s.push(strings.Replace(body("other", ""), "api-service", "web", 1))
