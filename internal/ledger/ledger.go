@@ -87,6 +87,12 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	if err := e.Validate(); err != nil {
 		return Recorded{}, err
 	}
+	if err := ctx.Err(); err != nil {
+		return Recorded{}, err
+	}
+	// From here on it is waited for, also when the sender hangs up: what is
+	// committed must wake its lanes.
+	ctx = context.WithoutCancel(ctx)
 	var rec Recorded
 	var stale []shipbell.ChannelID
 	// What can be made ready before the transaction does not hold up others.

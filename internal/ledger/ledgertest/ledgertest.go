@@ -39,6 +39,7 @@ type suite struct {
 	now    time.Time
 	woken  []shipbell.ChannelID
 	mu     sync.Mutex
+	asked  func() // called when the clock is asked; nil for nothing
 }
 
 // Run runs the suite. Open makes an empty store for one test and closes it in
@@ -61,6 +62,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"FailedUpdateLeavesNothing", failedUpdateLeavesNothing},
 		{"FailureOfOneSparesOthers", failureOfOneSparesOthers},
 		{"CanceledUpdateKeepsNothing", canceledUpdate},
+		{"WhoHangsUpIsStillAnnounced", whoHangsUpIsStillAnnounced},
 		{"StaleInOrderAndDue", staleInOrderAndDue},
 		{"MarkStoresHandleAndAttempt", markStoresHandleAndAttempt},
 		{"AttemptsAreBounded", attemptsAreBounded},
@@ -81,7 +83,12 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 			s.ledger = ledger.New(ledger.Options{
 				Store:  s.store,
 				Router: everywhere{ChannelA, ChannelB},
-				Now:    func() time.Time { return s.now },
+				Now: func() time.Time {
+					if s.asked != nil {
+						s.asked()
+					}
+					return s.now
+				},
 				Wake: func(c shipbell.ChannelID) {
 					s.mu.Lock()
 					defer s.mu.Unlock()
@@ -410,6 +417,37 @@ func canceledUpdate(s *suite) {
 		s.Fatalf("recording with a canceled context: %v", err)
 	}
 	s.equal("ids", len(s.state().Workers), 0)
+}
+
+// whoHangsUpIsStillAnnounced lets the sender go while its event waits for the
+// writer: what is kept all the same must wake its lanes.
+func whoHangsUpIsStillAnnounced(s *suite) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		err := s.store.Update(context.Background(), func(ledger.Tx) error {
+			close(entered)
+			<-release
+			return nil
+		})
+		if err != nil {
+			s.Error(err)
+		}
+	})
+	<-entered
+	ctx, hangUp := context.WithCancel(s.Context())
+	s.asked = hangUp // recording has begun
+	group.Go(func() {
+		if rec, err := s.ledger.Record(ctx, Push("a")); err != nil || rec.Verdict != ledger.Opened {
+			s.Errorf("recording for a sender that hangs up: %s, %v", rec.Verdict, err)
+		}
+	})
+	<-ctx.Done()
+	close(release)
+	group.Wait()
+	s.asked = nil
+	s.equal("woken", s.woken, []shipbell.ChannelID{ChannelA, ChannelB})
+	s.equal("state", s.state().Workers, []string{"a"})
 }
 
 func staleInOrderAndDue(s *suite) {
