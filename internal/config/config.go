@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -179,20 +180,23 @@ func Load(t Table, from Sources) (Settings, error) {
 func DataDir(flag string, from Sources) (string, error) {
 	l := loader{Sources: from}
 	l.readDotEnv()
-	if flag == "" {
-		flag = l.get("SHIPBELL_DATA")
-	}
-	if flag == "" {
-		dir, err := defaultData(l.get)
-		if err != nil {
-			l.problem("SHIPBELL_DATA", "no user data directory here (%v)", err)
-		}
-		flag = dir
-	}
+	dir := l.dataDir(cmp.Or(flag, l.get("SHIPBELL_DATA")))
 	if len(l.problems) > 0 {
 		return "", l.problems
 	}
-	return flag, nil
+	return dir, nil
+}
+
+// dataDir returns the directory that was given, or the user's.
+func (l *loader) dataDir(given string) string {
+	if given != "" {
+		return given
+	}
+	dir, err := defaultData(l.get)
+	if err != nil {
+		l.problem("SHIPBELL_DATA", "no user data directory here (%v)", err)
+	}
+	return dir
 }
 
 type loader struct {
@@ -311,19 +315,12 @@ var botToken = regexp.MustCompile(`^\d+:[A-Za-z0-9_-]+$`)
 
 func (l *loader) settings(t Table) Settings {
 	s := Settings{
-		Listen: t.Listen, Data: t.Data, NotifyToken: t.NotifyToken,
+		Listen: t.Listen, Data: l.dataDir(t.Data), NotifyToken: t.NotifyToken,
 		TelegramToken: t.TelegramBotToken, TelegramChats: t.TelegramChatID, TelegramAPI: strings.TrimSuffix(t.TelegramAPIURL, "/"),
 		WorkerProjects: t.WorkerProjects, PageProjects: t.PageProjects, LogLevel: strings.ToLower(t.LogLevel),
 	}
 	if _, port, err := net.SplitHostPort(t.Listen); err != nil || !isPort(port) {
 		l.problem("SHIPBELL_LISTEN", "%q is not an address", t.Listen)
-	}
-	if s.Data == "" {
-		dir, err := defaultData(l.get)
-		if err != nil {
-			l.problem("SHIPBELL_DATA", "no user data directory here (%v)", err)
-		}
-		s.Data = dir
 	}
 	if strings.ContainsAny(t.NotifyToken, " \t\r\n") {
 		l.problem("DEPLOY_NOTIFY_TOKEN", "has spaces inside")

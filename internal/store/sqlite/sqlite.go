@@ -51,7 +51,6 @@ const (
 
 // Store is a ledger.Store in a SQLite file. It is safe for concurrent use.
 type Store struct {
-	path   string
 	db     *sql.DB
 	writer *session
 	copier *session       // checkpoints beside the writer
@@ -92,7 +91,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 
-	s := &Store{path: path, pool: make(chan *session, readers), copied: make(chan struct{}, 1)}
+	s := &Store{pool: make(chan *session, readers), copied: make(chan struct{}, 1)}
 	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -160,9 +159,6 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	_, err = p.Up(ctx)
 	return err
 }
-
-// Path returns where the file is.
-func (s *Store) Path() string { return s.path }
 
 // Close implements [ledger.Store].
 func (s *Store) Close() error {
