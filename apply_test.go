@@ -121,7 +121,7 @@ func TestApply(t *testing.T) {
 		{"a second failure has its own error", push(status(shipbell.Failure), func(e *shipbell.Event) { e.Error = "first" }), push(later, status(shipbell.Failure), func(e *shipbell.Event) { e.Error = "second" }), func(d shipbell.Deployment) any { return d.Error }, "second", 2},
 		{"an outcome has no other try's error", push(status(shipbell.Failure), func(e *shipbell.Event) { e.Error = "first" }), push(later, status(shipbell.Failure)), func(d shipbell.Deployment) any { return d.Error }, "", 2},
 		{"only an outcome has an error", push(func(e *shipbell.Event) { e.Error = "warning" }), push(later, status(shipbell.Failure)), func(d shipbell.Deployment) any { return d.Error }, "", 2},
-		{"Cloudflare's outcome beats a pushed one", push(source(shipbell.SourcePoll), status(shipbell.Failure)), push(later, status(shipbell.Success)), func(d shipbell.Deployment) any { return d.Status }, shipbell.Failure, 1},
+		{"Cloudflare's outcome beats a pushed one, and both are told", push(source(shipbell.SourcePoll), status(shipbell.Failure)), push(later, status(shipbell.Success)), func(d shipbell.Deployment) any { return d.Status }, shipbell.Failure, 2},
 		{"Cloudflare's word beats a pushed one", push(), push(later, source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Branch = "main" }), func(d shipbell.Deployment) any { return d.Branch }, "main", 2},
 		{"the pushed id is shown", push(source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Keys[0].ID = "cf" }), push(later), func(d shipbell.Deployment) any { return d.ShownID }, "build-abc123", 2},
 		{"what people cannot see is no change", push(), push(later, func(e *shipbell.Event) { e.VersionID, e.CI = "v", "true" }), func(d shipbell.Deployment) any { return d.VersionID }, "v", 1},

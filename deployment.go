@@ -30,9 +30,46 @@ type Deployment struct {
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
 	// RecordedAt is when the first event was taken.
 	RecordedAt time.Time `json:"recordedAt"`
+	// Outcomes are the outcomes that were claimed, sorted by source and status.
+	Outcomes []Outcome `json:"outcomes,omitempty"`
+	// Quiet is set when nobody is told of the deployment unless it fails: it was
+	// live before Shipbell looked for the first time, or a bulletin tells of it.
+	Quiet bool `json:"quiet,omitempty"`
+	// Alarm is set once production was found not to move with the deployment.
+	Alarm *Alarm `json:"alarm,omitempty"`
 
 	Provenance Provenance `json:"provenance"`
 }
+
+// Outcome is an outcome as one source claims it.
+type Outcome struct {
+	Source Source `json:"source"`
+	Status Status `json:"status"`
+	// At is when the source last said so; Error and Log are what it said then.
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"`
+	Log   string    `json:"log,omitempty"`
+	Event EventID   `json:"event"`
+}
+
+// Alarm says that production did not move.
+type Alarm struct {
+	At     time.Time   `json:"at"`
+	Reason AlarmReason `json:"reason"`
+	// OverAt is when production had moved after all; zero while it has not.
+	OverAt time.Time `json:"overAt,omitzero"`
+}
+
+// AlarmReason is why production is said not to have moved.
+type AlarmReason string
+
+// The reasons of an alarm.
+const (
+	AlarmUnfinished AlarmReason = "unfinished" // it started, and did not end within its deadline
+	AlarmMissing    AlarmReason = "missing"    // it was announced, and Cloudflare shows nothing of it
+	AlarmNotLive    AlarmReason = "not_live"   // it was called deployed, and Cloudflare shows nothing of it
+	AlarmSkipped    AlarmReason = "skipped"    // it was skipped, and nothing newer went live
+)
 
 // Took returns how long the deployment ran, or zero where that is not known.
 func (d Deployment) Took() time.Duration {
@@ -72,21 +109,10 @@ func (s Stamp) beats(old Stamp) bool {
 	) > 0
 }
 
-// outdates reports whether an outcome stamped s replaces one stamped old: the
-// more trusted source first, then the later word, because a retry of the same
-// deployment may end differently.
-func (s Stamp) outdates(old Stamp) bool {
-	return cmp.Or(
-		cmp.Compare(s.Trust, old.Trust),
-		cmp.Compare(s.At, old.At),
-		cmp.Compare(s.Event, old.Event),
-	) > 0
-}
-
 // The names under which provenance keeps a stamp beside those of textFields.
 const (
 	fieldShownID = "shownId"
-	fieldOutcome = "outcome"
+	fieldProject = "project"
 )
 
 // textFields are the merged fields for which the best value wins.
@@ -94,7 +120,7 @@ var textFields = []struct {
 	name string
 	of   func(*Observation) *string
 }{
-	{"project", func(o *Observation) *string { return &o.Project }},
+	{"script", func(o *Observation) *string { return &o.Script }},
 	{"environment", func(o *Observation) *string { return &o.Environment }},
 	{"branch", func(o *Observation) *string { return &o.Branch }},
 	{"commit", func(o *Observation) *string { return &o.Commit }},
@@ -104,7 +130,11 @@ var textFields = []struct {
 	{"versionId", func(o *Observation) *string { return &o.VersionID }},
 	{"url", func(o *Observation) *string { return &o.URL }},
 	{"logUrl", func(o *Observation) *string { return &o.LogURL }},
+	{"dashboardUrl", func(o *Observation) *string { return &o.DashboardURL }},
 	{"repositoryUrl", func(o *Observation) *string { return &o.RepositoryURL }},
+	{"history", func(o *Observation) *string { return &o.History }},
+	{"rollout", func(o *Observation) *string { return &o.Rollout }},
+	{"cause", func(o *Observation) *string { return (*string)(&o.Cause) }},
 	{"ci", func(o *Observation) *string { return &o.CI }},
 }
 
@@ -121,14 +151,12 @@ func NewDeployment(e Event) Deployment {
 		RecordedAt:  e.ReceivedAt,
 		Provenance:  Provenance{Base: base},
 	}
-	if trust := shownIDTrust(e.Source); trust != base.Trust {
-		d.Provenance.set(fieldShownID, stampOf(e, trust))
+	if own := ownTrust(e.Source); own != base.Trust {
+		d.Provenance.set(fieldShownID, stampOf(e, own))
+		d.Provenance.set(fieldProject, stampOf(e, own))
 	}
-	if d.Status.Final() {
-		d.FinishedAt = e.At
-	} else {
-		d.Error = ""
-	}
+	d.Error, d.Log = "", ""
+	d.claim(e)
 	return d
 }
 
@@ -138,8 +166,10 @@ func NewDeployment(e Event) Deployment {
 // of the events.
 //
 // Status only moves forward; among outcomes the more trusted source wins, then
-// the later one, and the error goes with them. Of every other field the value of
-// the most trusted source wins, then the earliest.
+// the later one, and FinishedAt goes with it. Error and log are those of the most
+// trusted source that claims this outcome and has any. The id that is shown and
+// the name of the project are the build step's where there is one. Of every
+// other field the value of the most trusted source wins, then the earliest.
 func Apply(d Deployment, e Event) Deployment {
 	before := d.visible()
 	d.Provenance.Fields = cloneStamps(d.Provenance.Fields)
@@ -153,11 +183,19 @@ func Apply(d Deployment, e Event) Deployment {
 			d.Provenance.set(f.name, stamp)
 		}
 	}
-	if id := stampOf(e, shownIDTrust(e.Source)); id.beats(d.Provenance.of(fieldShownID)) {
+	own := stampOf(e, ownTrust(e.Source))
+	if own.beats(d.Provenance.of(fieldShownID)) {
 		d.ShownID = e.Keys[0].ID
-		d.Provenance.set(fieldShownID, id)
+		d.Provenance.set(fieldShownID, own)
 	}
-	d.applyStatus(e, stamp)
+	if own.beats(d.Provenance.of(fieldProject)) {
+		d.Project = e.Project
+		d.Provenance.set(fieldProject, own)
+	}
+	if e.Status.rank() > d.Status.rank() && !e.Status.Final() {
+		d.Status = e.Status
+	}
+	d.claim(e)
 	if e.At.Before(d.StartedAt) {
 		d.StartedAt = e.At
 	}
@@ -169,26 +207,107 @@ func Apply(d Deployment, e Event) Deployment {
 	return d
 }
 
-func (d *Deployment) applyStatus(e Event, stamp Stamp) {
-	switch {
-	case e.Status.rank() > d.Status.rank():
-		d.Status = e.Status
-	case e.Status.Final() && d.Status.Final() && stamp.outdates(d.Provenance.of(fieldOutcome)):
-		d.Status = e.Status
-	default:
+// claim adds the outcome that an event claims, if it does, and lets the best of
+// all claims count.
+func (d *Deployment) claim(e Event) {
+	if !e.Status.Final() {
 		return
 	}
-	if d.Status.Final() {
-		// The reason of another try must not stand under this outcome.
-		d.FinishedAt, d.Error = e.At, e.Error
-		d.Provenance.set(fieldOutcome, stamp)
+	d.Outcomes = mergeOutcome(d.Outcomes, Outcome{
+		Source: e.Source, Status: e.Status, At: e.At, Error: e.Error, Log: e.Log, Event: e.ID,
+	})
+	best := slices.MaxFunc(d.Outcomes, func(a, b Outcome) int { return a.compare(b) })
+	d.Status, d.FinishedAt, d.Error, d.Log = best.Status, best.At, "", ""
+	for _, o := range d.claims() {
+		if o.Status == d.Status {
+			d.Error = cmp.Or(d.Error, o.Error)
+			d.Log = cmp.Or(d.Log, o.Log)
+		}
 	}
 }
 
-// shownIDTrust ranks sources for the id shown to people: what a build step
-// pushed is what its author will search for. A push has the same rank as in
+// compare ranks outcomes: the more trusted source first, then the later word,
+// because a retry of the same deployment may end differently.
+func (o Outcome) compare(other Outcome) int {
+	return cmp.Or(
+		cmp.Compare(o.Source.trust(), other.Source.trust()),
+		o.At.Compare(other.At),
+		cmp.Compare(o.Status, other.Status),
+	)
+}
+
+// mergeOutcome returns the outcomes with one more; the argument is not changed.
+// There is one of each source and status: its last word. What the source said
+// at the same time in several events counts together.
+func mergeOutcome(outcomes []Outcome, o Outcome) []Outcome {
+	i, found := slices.BinarySearchFunc(outcomes, o, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Status, b.Status))
+	})
+	if !found {
+		return slices.Insert(slices.Clone(outcomes), i, o)
+	}
+	last := outcomes[i]
+	switch at := o.At.Compare(last.At); {
+	case at < 0:
+		return outcomes
+	case at == 0:
+		o.Event = min(o.Event, last.Event)
+		o.Error, o.Log = fuller(o.Error, last.Error), fuller(o.Log, last.Log)
+	}
+	outcomes = slices.Clone(outcomes)
+	outcomes[i] = o
+	return outcomes
+}
+
+// fuller returns the longer text, whichever of the two comes first.
+func fuller(a, b string) string {
+	if cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) < 0 {
+		return b
+	}
+	return a
+}
+
+// claims returns the outcomes, the most trusted source's first and the last word
+// of each source first.
+func (d Deployment) claims() []Outcome {
+	claims := slices.Clone(d.Outcomes)
+	slices.SortFunc(claims, func(a, b Outcome) int { return b.compare(a) })
+	return claims
+}
+
+// Disputes returns the last words of the sources that claim another outcome than
+// the one that counts, the most trusted first.
+func (d Deployment) Disputes() []Outcome {
+	var disputes []Outcome
+	heard := make(map[Source]bool)
+	for _, o := range d.claims() {
+		if !heard[o.Source] && o.Status != d.Status {
+			disputes = append(disputes, o)
+		}
+		heard[o.Source] = true
+	}
+	return disputes
+}
+
+// Claimed reports whether the source claimed an outcome.
+func (d Deployment) Claimed(s Source) bool {
+	return slices.ContainsFunc(d.Outcomes, func(o Outcome) bool { return o.Source == s })
+}
+
+// Key returns the id of that kind, empty where none is known.
+func (d Deployment) Key(kind KeyKind) string {
+	i := slices.IndexFunc(d.Keys, func(k Key) bool { return k.Kind == kind })
+	if i < 0 {
+		return ""
+	}
+	return d.Keys[i].ID
+}
+
+// ownTrust ranks sources for what the people of a project call things: the id
+// that a build step pushed is what its author will search for, and a name that
+// changes under a message confuses. A push has the same rank as in
 // [Source.trust], so that its deployments need no stamp beside the base.
-func shownIDTrust(s Source) int {
+func ownTrust(s Source) int {
 	switch s {
 	case SourcePush:
 		return s.trust()
@@ -198,11 +317,16 @@ func shownIDTrust(s Source) int {
 	return -s.trust()
 }
 
+// Named reports whether a build step named the project, rather than Cloudflare.
+func (d Deployment) Named() bool { return d.Provenance.of(fieldProject).Trust >= 0 }
+
 // visible is what people can see of a deployment; two equal ones look the same.
 type visible struct {
 	Observation
 	shownID           string
 	started, finished int64
+	disputes          string
+	alarm             Alarm
 }
 
 func (d Deployment) visible() visible {
@@ -214,7 +338,16 @@ func (d Deployment) visible() visible {
 	if !d.FinishedAt.IsZero() {
 		v.finished = d.FinishedAt.UnixMilli()
 	}
-	v.VersionID, v.CI = "", ""
+	for _, o := range d.Disputes() {
+		v.disputes += string(o.Source) + " " + string(o.Status) + "\n"
+	}
+	if d.Alarm != nil {
+		v.alarm = *d.Alarm
+	}
+	v.VersionID, v.CI, v.Script = "", "", ""
+	if d.Status != Success {
+		v.History = "" // what changed is told when it is live
+	}
 	return v
 }
 

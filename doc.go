@@ -20,7 +20,8 @@
 //
 // # Glossary
 //
-//   - Source: where events come from (push, poll, builds, alert, exec).
+//   - Source: where events come from (push, poll, builds, alert, exec, and watch,
+//     the ledger's own conclusions).
 //   - Event: one immutable observation by one source; source and id are unique.
 //   - Key: an identity of a deployment as some source knows it.
 //   - Deployment: the merged view of all events that share keys.
@@ -29,7 +30,12 @@
 //   - Revision: grows when something visible of a deployment changes.
 //   - Channel: one configured place where messages appear.
 //   - Route: a rule that says which deployments a channel shows.
-//   - Announcement: one deployment in one channel.
+//   - Announcement: one deployment in one channel. Part: one of its messages there;
+//     the main one, an alert that answers it, one that says that an alarm is over.
+//   - Alarm: production did not move with a deployment.
+//   - Lineage: what the history of a project says of one of its deployments.
+//   - Bulletin: what Shipbell says that is not about one deployment.
+//   - Report: what a source that asks has heard in one go.
 //   - MessageRef: the opaque, stored handle by which a message is edited.
 //   - Attempt: one try to post or edit, with what came back.
 //   - Lane: a channel's delivery line: its order, its rate limit, its pause.

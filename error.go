@@ -22,6 +22,7 @@ const (
 	FaultTemporary   Fault = "temporary"    // the network or the remote is down: back off, same lane, same order
 	FaultRateLimited Fault = "rate_limited" // too fast: park the lane for RetryAfter
 	FaultGone        Fault = "gone"         // the message to edit was deleted: post anew
+	FaultKept        Fault = "kept"         // the message to remove must stay: make it a pointer
 	FaultMoved       Fault = "moved"        // the place moved: store Memory, try again at once
 	FaultMarkup      Fault = "markup"       // the markup was refused: same content as plain text
 	FaultRefused     Fault = "refused"      // this message is not wanted: set it aside, go on with the lane

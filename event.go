@@ -16,13 +16,19 @@ const (
 	SourceBuilds Source = "builds" // Workers Builds events from a queue
 	SourceAlert  Source = "alert"  // Cloudflare's notification webhook
 	SourceExec   Source = "exec"   // the deploy wrapper
+	// SourceWatch is the ledger's own conclusion, from what Cloudflare did not
+	// show when it was asked.
+	SourceWatch Source = "watch"
 )
 
 // trust ranks the sources: where two disagree, the higher one is believed.
-// Cloudflare's own word stands above what a build step claims.
+// Cloudflare's own word stands above what a build step claims, and seeing above
+// not having seen.
 func (s Source) trust() int {
 	switch s {
 	case SourcePoll:
+		return 6
+	case SourceWatch:
 		return 5
 	case SourceBuilds:
 		return 4
@@ -49,6 +55,9 @@ type Event struct {
 	At time.Time
 	// ReceivedAt is when Shipbell took it. It takes no part in any rule.
 	ReceivedAt time.Time
+	// Joined says why the event is with its deployment, for people. The ledger
+	// writes it.
+	Joined string
 	Observation
 }
 
@@ -56,6 +65,7 @@ type Event struct {
 type Observation struct {
 	Type          ProjectType `json:"type"`
 	Project       string      `json:"project"`
+	Script        string      `json:"script,omitempty"`      // name of the Worker where the source knows it; the project may be its base name
 	Environment   string      `json:"environment,omitempty"` // empty: not said, which means [Production]
 	Status        Status      `json:"status,omitempty"`
 	Branch        string      `json:"branch,omitempty"`
@@ -66,13 +76,31 @@ type Observation struct {
 	VersionID     string      `json:"versionId,omitempty"`
 	URL           string      `json:"url,omitempty"`           // where the deployment answers
 	LogURL        string      `json:"logUrl,omitempty"`        // where its build log is
+	DashboardURL  string      `json:"dashboardUrl,omitempty"`  // the deployment's page in the dashboard of its platform
 	RepositoryURL string      `json:"repositoryUrl,omitempty"` // web address of the repository
-	Error         string      `json:"error,omitempty"`         // why it failed, in the source's words
+	History       string      `json:"history,omitempty"`       // the commits up to this one, newest first: a line each, hash and subject
+	Rollout       string      `json:"rollout,omitempty"`       // the share of each version while traffic is split
+	Cause         Cause       `json:"cause,omitempty"`         // empty: a change was deployed, or not said
+	Error         string      `json:"error,omitempty"`         // why it did not deploy, in the source's words, on one line
+	Log           string      `json:"log,omitempty"`           // the lines of its log that tell why, without secrets
 	CI            string      `json:"ci,omitempty"`            // "true" or "false" where the source knows
 }
 
 // Production is the environment that is meant when none is named.
 const Production = "production"
+
+// Preview is the environment of what takes no production traffic: a preview of a
+// Pages project, a version of a Worker that was uploaded only.
+const Preview = "preview"
+
+// Cause is why a deployment came about, where it was not a change.
+type Cause string
+
+// The causes.
+const (
+	CauseRollback Cause = "rollback" // an older version was put back
+	CauseRollout  Cause = "rollout"  // a version that was live in part, or was uploaded before, got another share of the traffic
+)
 
 // MaxKeyLength bounds a deployment id, in bytes. Ids are indexed and compared;
 // every known one is a UUID or a short word.

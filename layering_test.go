@@ -10,23 +10,26 @@ import (
 // layers says which packages of this module each package may import. What is
 // not listed may import nothing of the module but the root.
 var layers = map[string][]string{
-	"internal/store/":       {"internal/ledger"},
-	"internal/channel/":     {"internal/outbound"},
-	"internal/web":          {"internal/ledger", "internal/source/push"},
-	"internal/app":          {"internal/"},
-	"internal/demo":         {"internal/"},
-	"internal/ledger/":      {"internal/ledger"}, // its conformance suite
-	"cmd/":                  {"internal/app", "internal/client", "internal/config", "internal/demo", "internal/ledger"},
-	"test/":                 {"internal/"},
-	"internal/dispatch":     nil,
-	"internal/ledger":       nil,
-	"internal/render":       nil,
-	"internal/route":        nil,
-	"internal/outbound":     nil,
-	"internal/config":       nil,
-	"internal/client":       nil,
-	"internal/source/":      nil,
-	"internal/faketelegram": nil,
+	"internal/store/":            {"internal/ledger"},
+	"internal/channel/":          {"internal/outbound"},
+	"internal/source/cloudflare": {"internal/excerpt", "internal/outbound"},
+	"internal/web":               {"internal/ledger", "internal/source/push"},
+	"internal/app":               {"internal/"},
+	"internal/demo":              {"internal/"},
+	"internal/ledger/":           {"internal/ledger"}, // its conformance suite
+	"cmd/":                       {"internal/app", "internal/client", "internal/config", "internal/demo", "internal/ledger"},
+	"test/":                      {"internal/"},
+	"internal/dispatch":          nil,
+	"internal/ledger":            nil,
+	"internal/render":            nil,
+	"internal/route":             nil,
+	"internal/outbound":          nil,
+	"internal/config":            nil,
+	"internal/client":            {"internal/excerpt"},
+	"internal/excerpt":           nil,
+	"internal/source/":           nil,
+	"internal/faketelegram":      nil,
+	"internal/fakecloudflare":    nil,
 }
 
 const module = "github.com/shipbell/shipbell"

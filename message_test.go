@@ -38,6 +38,54 @@ func TestFitGivesWayInOrder(t *testing.T) {
 	}
 }
 
+// quoted is a message with a log in its middle.
+func quoted(lines ...string) shipbell.Message {
+	m := shipbell.Message{Lines: []shipbell.Line{{Spans: []shipbell.Span{{Text: "title"}}}}}
+	for _, l := range lines {
+		line := shipbell.Line{Quote: true}
+		if l != "" {
+			line.Spans = []shipbell.Span{{Text: l, Give: 2}}
+		}
+		m.Lines = append(m.Lines, line)
+	}
+	return shipbell.Message{Lines: append(m.Lines, shipbell.Line{Label: "Commit", Spans: []shipbell.Span{{Text: "abcdefghij", Give: 1}}})}
+}
+
+// TestFitShortensAQuotationByLines: its end goes before anything else, the rest
+// of its first line next.
+func TestFitShortensAQuotationByLines(t *testing.T) {
+	m := quoted("one", "", "three", "four four four")
+	for _, test := range []struct {
+		limit int
+		want  string
+	}{
+		{1000, "title\n  one\n\n  three\n  four four four\nCommit: abcdefghij"},
+		{44, "title\n  one\n\n  three\n  …\nCommit: abcdefghij"},
+		{40, "title\n  one\n\n  …\nCommit: abcdefghij"},
+		{31, "title\n  one\nCommit: abcdefghij"},
+		{28, "title\n  …\nCommit: abcdefghij"},
+		{27, "title\n  …\nCommit: abcdefgh…"},
+	} {
+		got := m.Fit(test.limit, size).Plain()
+		if got != test.want {
+			t.Errorf("fit to %d:\n got %q\nwant %q", test.limit, got, test.want)
+		}
+	}
+	if len(m.Lines) != 6 || len(m.Lines[4].Spans[0].Text) != 14 {
+		t.Error("Fit changed its receiver")
+	}
+}
+
+// TestQuotedLinesPartNothing: an empty line of a log is part of its quotation.
+func TestQuotedLinesPartNothing(t *testing.T) {
+	if (shipbell.Line{Quote: true}).Empty() || !(shipbell.Line{}).Empty() {
+		t.Error("a quoted line parts two blocks")
+	}
+	if !(shipbell.Message{}).Empty() || quoted().Empty() {
+		t.Error("a message with lines is empty, or one without is not")
+	}
+}
+
 func TestFitDropsLinkAfterItsText(t *testing.T) {
 	m := message(shipbell.Span{Text: "example.com", URL: "https://example.com/" + strings.Repeat("x", 100), Give: 1})
 	if got := m.Fit(40, size).Plain(); got != "title\n\nCommit: …" {

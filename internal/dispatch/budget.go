@@ -20,20 +20,39 @@ type budget struct {
 	parked time.Time   // the remote asked to wait until then
 }
 
-// wait returns how long it is until a request may start.
-func (b *budget) wait(now time.Time) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.waitLocked(now)
+// The shares of a limit that are kept for what is more urgent. A limit that is
+// too small to be shared, such as one request per second, has none.
+const (
+	reserveOfLow    = 4  // edits that can wait leave a quarter
+	reserveOfNormal = 10 // posts and last states leave a tenth to alerts
+)
+
+// share is how much of a limit of n requests the urgency may use.
+func share(n int, u shipbell.Urgency) int {
+	switch u {
+	case shipbell.UrgencyLow:
+		return n - n/reserveOfLow
+	case shipbell.UrgencyNormal:
+		return n - n/reserveOfNormal
+	}
+	return n
 }
 
-func (b *budget) waitLocked(now time.Time) time.Duration {
+// wait returns how long it is until a request of that urgency may start.
+func (b *budget) wait(now time.Time, u shipbell.Urgency) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waitLocked(now, u)
+}
+
+func (b *budget) waitLocked(now time.Time, u shipbell.Urgency) time.Duration {
 	until := b.parked
 	for _, l := range b.limits {
-		if len(b.recent) < l.N {
+		n := share(l.N, u)
+		if len(b.recent) < n {
 			continue
 		}
-		if free := b.recent[len(b.recent)-l.N].Add(l.Per); free.After(until) {
+		if free := b.recent[len(b.recent)-n].Add(l.Per); free.After(until) {
 			until = free
 		}
 	}
@@ -41,10 +60,10 @@ func (b *budget) waitLocked(now time.Time) time.Duration {
 }
 
 // take counts a request that starts now, unless it has to wait.
-func (b *budget) take(now time.Time) bool {
+func (b *budget) take(now time.Time, u shipbell.Urgency) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waitLocked(now) > 0 {
+	if b.waitLocked(now, u) > 0 {
 		return false
 	}
 	b.recent = append(b.recent, now)

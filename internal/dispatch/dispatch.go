@@ -2,10 +2,10 @@
 // current.
 //
 // Its one rule: it is level-triggered. A lane never works through a list of
-// things to send; it asks which announcement is stale, renders that deployment
-// as it is now, posts or edits, and stores what came back. What nobody had time
-// to show is never shown, a crash leaves nothing to repair, and only a crash
-// between a channel's answer and the mark can show a message twice.
+// things to send; it asks which announcement is stale, renders what that is
+// about as it is now, posts, edits or removes, and stores what came back. What
+// nobody had time to show is never shown, a crash leaves nothing to repair, and
+// only a crash between a channel's answer and the mark can show a message twice.
 package dispatch
 
 import (
@@ -24,20 +24,25 @@ type Channel interface {
 	ID() shipbell.ChannelID
 	// Budget is the rate limit within which the dispatcher keeps.
 	Budget() shipbell.Budget
-	// Deliver makes one request: it posts when the delivery has no handle, and
-	// edits otherwise. It returns the handle for later edits. Its errors are
-	// *[shipbell.DeliveryError]; any other is taken as temporary. After an error
-	// the message may be there all the same, as after a broken connection.
+	// Deliver makes one request: it posts when the delivery has no handle,
+	// removes the message behind the handle when the delivery says so, and edits
+	// it otherwise. It returns the handle for later edits. To remove what is not
+	// there is no error. Its errors are *[shipbell.DeliveryError]; any other is
+	// taken as temporary. After an error the message may be there all the same,
+	// as after a broken connection.
 	Deliver(ctx context.Context, d shipbell.Delivery) (shipbell.MessageRef, error)
 }
 
 // Ledger is where announcements and lanes are kept.
 type Ledger interface {
-	// Stale returns what a channel should deliver next, or an error for which
-	// NothingDue returns when to ask again.
-	Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Announcement, shipbell.Deployment, error)
-	// Mark stores what an attempt came to, with the lane after it.
-	Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane) error
+	// Stale returns what a channel should deliver next, with what it is about as
+	// it is now, or an error for which NothingDue returns when to ask again.
+	Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Announcement, shipbell.Subject, error)
+	// Mark stores what an attempt came to, with the lane after it. An obsolete
+	// announcement without a handle that shows what it wants is done with, and
+	// goes. Those of the told parts that were never posted are told: this
+	// delivery made them needless.
+	Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane, told []shipbell.Part) error
 	// Lane returns the lane of a channel, as new when it was never stored.
 	Lane(ctx context.Context, c shipbell.ChannelID) (shipbell.Lane, error)
 }
@@ -46,7 +51,9 @@ type Ledger interface {
 type Options struct {
 	Ledger   Ledger
 	Channels []Channel
-	Render   func(shipbell.Deployment) shipbell.Message
+	// Render puts into words what an announcement tells. An empty message means
+	// that there is nothing to tell, or not any more.
+	Render func(shipbell.Announcement, shipbell.Subject) shipbell.Message
 	// NothingDue tells the ledger's answer that nothing is due from a failure,
 	// and returns when something will be; zero for not before the next wake.
 	NothingDue func(error) (next time.Time, ok bool)

@@ -44,17 +44,20 @@ type fixture struct {
 // Channels routes every deployment everywhere.
 func (f *fixture) Channels(shipbell.Deployment) []shipbell.ChannelID { return f.channels }
 
+// Everywhere routes every bulletin everywhere.
+func (f *fixture) Everywhere() []shipbell.ChannelID { return f.channels }
+
 // unreliable is the ledger with marks that fail.
 type unreliable struct {
 	*ledger.Ledger
 	f *fixture
 }
 
-func (u unreliable) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane) error {
+func (u unreliable) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane, told []shipbell.Part) error {
 	if u.f.failMarks.Add(-1) >= 0 {
 		return errors.New("disk full")
 	}
-	return u.Ledger.Mark(ctx, a, attempt, lane)
+	return u.Ledger.Mark(ctx, a, attempt, lane, told)
 }
 
 // run runs a test in a bubble, with one lane per chat.
@@ -93,7 +96,7 @@ func (f *fixture) start(chats string) {
 	}
 	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: f, Wake: func(c shipbell.ChannelID) { f.dispatcher.Wake(c) }})
 	f.dispatcher = dispatch.New(dispatch.Options{
-		Ledger: unreliable{f.ledger, f}, Channels: channels, Render: render.Message, Grace: 5 * time.Second,
+		Ledger: unreliable{f.ledger, f}, Channels: channels, Render: render.Announcement, Grace: 5 * time.Second,
 		NothingDue: func(err error) (time.Time, bool) {
 			var none ledger.NothingDue
 			ok := errors.As(err, &none)
@@ -115,10 +118,19 @@ func (f *fixture) start(chats string) {
 // push records a deployment, or an outcome for one.
 func (f *fixture) push(id string, status shipbell.Status) {
 	f.Helper()
+	f.record(shipbell.SourcePush, status, shipbell.Key{Kind: shipbell.KeyPushed, ID: id})
+}
+
+// record records what a source says of a deployment; the first key names it.
+func (f *fixture) record(source shipbell.Source, status shipbell.Status, keys ...shipbell.Key) {
+	f.Helper()
 	f.pushed++
+	for i := range keys {
+		keys[i].Type = shipbell.Worker
+	}
+	id := keys[0].ID
 	_, err := f.ledger.Record(f.Context(), shipbell.Event{
-		Source: shipbell.SourcePush, ID: shipbell.EventID(fmt.Sprint(f.pushed)), At: time.Now(),
-		Keys:        []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: id}},
+		Source: source, ID: shipbell.EventID(fmt.Sprint(f.pushed)), At: time.Now(), Keys: keys,
 		Observation: shipbell.Observation{Type: shipbell.Worker, Project: "api-service", Environment: "production", Status: status, CommitMessage: "deploy " + id},
 	})
 	if err != nil {
@@ -132,18 +144,40 @@ func (f *fixture) settle(d time.Duration) {
 	synctest.Wait()
 }
 
+// replies returns the first lines of what answers a message in a chat, oldest
+// first, each with the id of the deployment that it answers.
+func (f *fixture) replies(chat int64) string {
+	var all []string
+	for _, m := range f.fake.Messages(chat) {
+		if m.Deleted || m.ReplyTo == 0 {
+			continue
+		}
+		first, _, _ := strings.Cut(m.Text, "\n")
+		main, _ := f.fake.Message(chat, m.ReplyTo)
+		all = append(all, idIn(main.Text)+": "+first)
+	}
+	return strings.Join(all, ", ")
+}
+
+func idIn(text string) string {
+	_, id, _ := strings.Cut(text, "Deployment ID: ")
+	id, _, _ = strings.Cut(id, "\n")
+	return id
+}
+
 // shown returns the ids whose messages a chat shows, oldest first, each with the
-// second line of its message.
+// second line of its message; replies are left out.
 func (f *fixture) shown(chat int64) string {
 	var all []string
 	for _, m := range f.fake.Messages(chat) {
-		if m.Deleted {
+		if m.Deleted || m.ReplyTo != 0 {
 			continue
 		}
 		lines := strings.Split(m.Text, "\n")
-		_, id, _ := strings.Cut(m.Text, "Deployment ID: ")
-		id, _, _ = strings.Cut(id, "\n")
-		if lines[1] != "" {
+		id := idIn(m.Text)
+		if len(lines) == 1 {
+			id = m.Text
+		} else if lines[1] != "" {
 			id += " (" + lines[1] + ")"
 		}
 		all = append(all, id)
@@ -192,8 +226,8 @@ func TestSkipsWhatNobodyHadTimeToShow(t *testing.T) {
 		f.push("a", shipbell.Failure)
 		f.settle(10 * time.Second)
 		f.want(private, "a (❌ Failed)")
-		if n := f.fake.CallCount(); n != 2 {
-			f.Errorf("%d requests, want a post and an edit", n)
+		if n := f.fake.CallCount(); n != 3 {
+			f.Errorf("%d requests, want a post, an alert and an edit", n)
 		}
 	})
 }
@@ -321,13 +355,13 @@ func TestOutage(t *testing.T) {
 			f.push(fmt.Sprint(i), shipbell.Announced)
 		}
 		f.settle(3 * time.Hour)
-		f.push("3", shipbell.Failure)
+		f.push("3", shipbell.Canceled)
 		if n := f.fake.CallCount(); n < 30 || n > 90 {
 			f.Errorf("%d requests within three hours of outage", n)
 		}
 		f.fake.SetFaults(nil)
 		f.settle(6 * time.Minute)
-		f.want(private, "0, 1, 2, 3 (❌ Failed after 3 h), 4, 5, 6, 7, 8, 9")
+		f.want(private, "0, 1, 2, 3 (🚫 Canceled after 3 h), 4, 5, 6, 7, 8, 9")
 		lane := f.lane("telegram:42")
 		if lane.Setbacks != 0 || !lane.ParkedUntil.IsZero() {
 			f.Errorf("lane after the outage: %+v", lane)

@@ -41,14 +41,21 @@ type lane struct {
 	log     *slog.Logger
 
 	state shipbell.Lane
-	// plain is the announcement whose markup was refused, at that revision.
-	plain struct {
-		deployment shipbell.DeploymentID
-		revision   shipbell.Revision
-	}
+	// What was learned of one message, for its next attempt. A restart learns it
+	// again.
+	plain target // its markup was refused
+	alone target // the message that it answers is gone
+	kept  target // it cannot be removed
 	moves int
 	// looked is when a lane that stands still last looked whether it was resumed.
 	looked time.Time
+}
+
+// target is a message in one state.
+type target struct {
+	deployment shipbell.DeploymentID
+	part       shipbell.Part
+	revision   shipbell.Revision
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -104,15 +111,16 @@ func (l *lane) load(ctx context.Context) bool {
 
 // step does one thing and returns how long to wait before the next. Only an
 // idle lane is woken: one that has to wait anyway must not look up for every
-// push.
+// push. One that waits only because its message can wait is idle, too: what
+// wakes it may be more urgent.
 func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 	if wait := l.stands(ctx); wait > 0 {
 		return wait, false
 	}
-	if wait := l.budget.wait(time.Now()); wait > 0 {
+	if wait := l.budget.wait(time.Now(), shipbell.UrgencyHigh); wait > 0 {
 		return wait, false
 	}
-	a, d, err := l.Ledger.Stale(ctx, l.channel.ID())
+	a, s, err := l.Ledger.Stale(ctx, l.channel.ID())
 	if err != nil {
 		if next, ok := l.NothingDue(err); ok {
 			if next.IsZero() {
@@ -124,10 +132,15 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 		return storeRetry, false
 	}
 	start := time.Now()
-	if !l.budget.take(start) {
-		return max(l.budget.wait(start), time.Millisecond), false
+	m := l.Render(a, s)
+	if m.Empty() || a.Part.Obsolete() && a.Ref == "" {
+		l.skip(ctx, a, s, start)
+		return 0, false
 	}
-	l.deliver(ctx, a, d, start)
+	if !l.budget.take(start, a.Urgency) {
+		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
+	}
+	l.deliver(ctx, a, s, m, start)
 	return 0, false
 }
 
@@ -161,33 +174,99 @@ func (l *lane) stands(ctx context.Context) time.Duration {
 	return wait
 }
 
-func (l *lane) deliver(ctx context.Context, a shipbell.Announcement, d shipbell.Deployment, start time.Time) {
-	request, cancel := l.graceful(ctx)
-	ref, err := l.channel.Deliver(request, shipbell.Delivery{
-		Message: l.Render(d),
+// skip marks an announcement that has nothing to tell.
+func (l *lane) skip(ctx context.Context, a shipbell.Announcement, s shipbell.Subject, now time.Time) {
+	l.log.Debug("nothing to tell", about(a, s)...)
+	attempt := shipbell.Attempt{
+		Deployment: a.Deployment, Channel: a.Channel, Part: a.Part, Revision: revisionOf(s),
+		At: now, Edit: a.Ref != "", Detail: "nothing to tell, no request was made",
+	}
+	var told []shipbell.Part
+	if a.Part == shipbell.PartAlert && a.Ref == "" {
+		told = []shipbell.Part{shipbell.PartOver} // nobody heard of what is over
+	}
+	a.Shown, a.DueAt = shows(a, s), time.Time{}
+	l.mark(ctx, a, attempt, told)
+}
+
+// deliver makes one request and marks what it came to.
+func (l *lane) deliver(ctx context.Context, a shipbell.Announcement, s shipbell.Subject, m shipbell.Message, start time.Time) {
+	this := target{a.Deployment, a.Part, revisionOf(s)}
+	d := shipbell.Delivery{
+		Message: m,
 		Ref:     a.Ref,
-		Plain:   l.plain.deployment == d.ID && l.plain.revision == d.Revision,
+		Remove:  a.Part.Obsolete() && l.kept != this,
+		Plain:   l.plain == this,
 		Memory:  l.state.Memory,
-	})
+	}
+	if a.Part != shipbell.PartMain && a.Ref == "" && l.alone != this {
+		d.ReplyTo = a.Main
+	}
+	request, cancel := l.graceful(ctx)
+	ref, err := l.channel.Deliver(request, d)
 	cancel()
 	now := time.Now()
 	l.budget.answered(start, now)
 
 	attempt := shipbell.Attempt{
-		Deployment: a.Deployment, Channel: a.Channel, Revision: d.Revision,
+		Deployment: a.Deployment, Channel: a.Channel, Part: a.Part, Revision: this.revision,
 		At: start, Edit: a.Ref != "", Took: now.Sub(start),
 	}
+	var told []shipbell.Part
 	a.Tries++
 	if err == nil {
-		l.delivered(&a, d, ref, now)
-		attempt.Detail = "delivered"
+		if a.Part == shipbell.PartMain && a.Ref == "" {
+			told = rung(s)
+		}
+		attempt.Detail = l.delivered(&a, s, d, ref, now)
 	} else {
 		de := asDeliveryError(err)
-		l.failed(&a, d, de, now)
+		l.failed(&a, s, de, now)
 		attempt.Fault, attempt.Detail = de.Fault, de.Error()
 	}
 	l.state.Recent = l.budget.snapshot()
-	l.mark(ctx, a, attempt)
+	l.mark(ctx, a, attempt, told)
+}
+
+// rung returns the parts that a first post of the main message makes needless:
+// it made the phone ring by itself, and shows what they would.
+func rung(s shipbell.Subject) []shipbell.Part {
+	alarm := s.Deployment.Alarm
+	switch {
+	case s.Bulletin != nil:
+		return nil
+	case alarm != nil && !alarm.OverAt.IsZero():
+		return []shipbell.Part{shipbell.PartAlert, shipbell.PartOver}
+	case alarm != nil, s.Deployment.Status == shipbell.Failure:
+		return []shipbell.Part{shipbell.PartAlert}
+	}
+	return nil
+}
+
+// revisionOf is the revision that a message about the subject shows.
+func revisionOf(s shipbell.Subject) shipbell.Revision {
+	if s.Bulletin != nil {
+		return s.Bulletin.Revision
+	}
+	return s.Deployment.Revision
+}
+
+// shows is what an announcement shows once it is current. A message that must go
+// follows no revision.
+func shows(a shipbell.Announcement, s shipbell.Subject) shipbell.Revision {
+	if a.Part.Obsolete() {
+		return a.Wanted
+	}
+	return revisionOf(s)
+}
+
+// about tells people what an announcement is of.
+func about(a shipbell.Announcement, s shipbell.Subject) []any {
+	if b := s.Bulletin; b != nil {
+		return []any{"bulletin", b.Kind, "source", b.Source, "edit", a.Ref != ""}
+	}
+	d := s.Deployment
+	return []any{"project", d.Project, "deployment", d.ShownID, "status", d.Status, "part", a.Part, "edit", a.Ref != ""}
 }
 
 // graceful returns a context that outlives ctx by the grace: a request under
@@ -205,27 +284,43 @@ func (l *lane) graceful(ctx context.Context) (context.Context, context.CancelFun
 	}
 }
 
-func (l *lane) delivered(a *shipbell.Announcement, d shipbell.Deployment, ref shipbell.MessageRef, now time.Time) {
-	l.log.Info("delivered", "project", d.Project, "deployment", d.ShownID, "status", d.Status, "edit", a.Ref != "")
-	a.Shown, a.Ref, a.DueAt = d.Revision, ref, time.Time{}
+// delivered takes in that a request worked, and returns what it did, for people.
+func (l *lane) delivered(a *shipbell.Announcement, s shipbell.Subject, d shipbell.Delivery, ref shipbell.MessageRef, now time.Time) (detail string) {
+	detail = "delivered"
+	switch {
+	case d.Remove:
+		detail = "removed"
+	case a.Part.Obsolete():
+		detail = "made a pointer to the message that stays"
+	}
+	l.log.Info(detail, about(*a, s)...)
+	if a.Part.Obsolete() {
+		ref = "" // whatever is left of it is not ours to edit any more
+	}
+	a.Shown, a.Ref, a.DueAt = shows(*a, s), ref, time.Time{}
 	l.state.Setbacks, l.state.ParkedUntil, l.state.ParkedFor = 0, time.Time{}, ""
 	l.state.LastSuccess = now
 	l.moves = 0
+	return detail
 }
 
 // failed acts on the class of the error, and on nothing else.
-func (l *lane) failed(a *shipbell.Announcement, d shipbell.Deployment, e *shipbell.DeliveryError, now time.Time) {
+func (l *lane) failed(a *shipbell.Announcement, s shipbell.Subject, e *shipbell.DeliveryError, now time.Time) {
 	level := slog.LevelWarn
+	this := target{a.Deployment, a.Part, revisionOf(s)}
+	logged := about(*a, s)
 	switch e.Fault {
 	case shipbell.FaultRateLimited:
 		l.park(now.Add(e.RetryAfter), e)
 		l.budget.park(now.Add(e.RetryAfter))
 	case shipbell.FaultGone:
-		if a.Ref == "" {
-			l.setAside(a, now) // a post that finds nothing to edit makes no sense
+		l.gone(a, s, now)
+	case shipbell.FaultKept:
+		if l.kept == this {
+			l.setAside(a, now) // an edit that cannot be removed makes no sense
 			break
 		}
-		a.Ref = ""
+		l.kept = this
 	case shipbell.FaultMoved:
 		l.moves++
 		if l.moves > maxMoves {
@@ -234,11 +329,11 @@ func (l *lane) failed(a *shipbell.Announcement, d shipbell.Deployment, e *shipbe
 		}
 		l.state.Memory, l.state.Note = e.Memory, e.Reason
 	case shipbell.FaultMarkup:
-		if l.plain.deployment == d.ID && l.plain.revision == d.Revision {
+		if l.plain == this {
 			l.setAside(a, now)
 			break
 		}
-		l.plain.deployment, l.plain.revision = d.ID, d.Revision
+		l.plain = this
 	case shipbell.FaultRefused:
 		l.setAside(a, now)
 	case shipbell.FaultBlocked:
@@ -247,8 +342,23 @@ func (l *lane) failed(a *shipbell.Announcement, d shipbell.Deployment, e *shipbe
 	default:
 		l.setback(e, now)
 	}
-	l.log.Log(context.Background(), level, "not delivered", "project", d.Project, "deployment", d.ShownID,
-		"fault", e.Fault, "reason", e.Reason, "hint", e.Hint, "again_at", l.againAt(a))
+	l.log.Log(context.Background(), level, "not delivered",
+		append(logged, "fault", e.Fault, "reason", e.Reason, "hint", e.Hint, "again_at", l.againAt(a))...)
+}
+
+// gone acts on a message that is not there any more.
+func (l *lane) gone(a *shipbell.Announcement, s shipbell.Subject, now time.Time) {
+	this := target{a.Deployment, a.Part, revisionOf(s)}
+	switch {
+	case a.Part.Obsolete():
+		a.Ref, a.Shown, a.DueAt = "", a.Wanted, time.Time{} // all the better
+	case a.Ref != "":
+		a.Ref = ""
+	case a.Part != shipbell.PartMain && l.alone != this:
+		l.alone = this // it was the message to answer
+	default:
+		l.setAside(a, now) // a post that finds nothing to edit makes no sense
+	}
 }
 
 // againAt tells people when the next attempt will be made.
@@ -291,11 +401,11 @@ func backOff(tries int, first, most time.Duration) time.Duration {
 // mark stores the outcome, and tries again until it is stored: going on
 // without would deliver the same message twice. Only the end of the process,
 // after the grace, gives up.
-func (l *lane) mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt) {
+func (l *lane) mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, told []shipbell.Part) {
 	patient, cancel := l.graceful(ctx)
 	defer cancel()
 	for {
-		err := l.Ledger.Mark(context.WithoutCancel(ctx), a, attempt, l.state)
+		err := l.Ledger.Mark(context.WithoutCancel(ctx), a, attempt, l.state, told)
 		if err == nil {
 			return
 		}

@@ -19,6 +19,10 @@ const (
 	// maxPoll is the longest getUpdates waits, as LONG_POLL_MAX_TIMEOUT in
 	// telegram-bot-api/Client.h.
 	maxPoll = 50 * time.Second
+	// maxDeleteAge is how old a message may be that a bot deletes:
+	// https://core.telegram.org/bots/api#deletemessage. A bot with the right to
+	// delete messages gets no further: https://github.com/grammyjs/types/pull/4
+	maxDeleteAge = 48 * time.Hour
 )
 
 // method lets a call take effect.
@@ -443,6 +447,9 @@ func (s *Server) deleteMessage(a arguments) (any, error) {
 	}
 	if !m.own {
 		return nil, refuse("message can't be deleted")
+	}
+	if s.now().Sub(m.Sent) >= maxDeleteAge {
+		return nil, refuse("message can't be deleted for everyone")
 	}
 	if c.state == blocked {
 		return nil, forbid("bot was blocked by the user")

@@ -336,6 +336,23 @@ func TestHistoryOfEdits(t *testing.T) {
 	}
 }
 
+// TestDeletesOnlyWhatIsYoung: an old message can be edited for ever, but not be
+// deleted.
+func TestDeletesOnlyWhatIsYoung(t *testing.T) {
+	f := newFake(t, Options{Unlimited: true})
+	old := f.send(person, "old")
+	f.clock.Advance(time.Second)
+	young := f.send(person, "young")
+	f.clock.Advance(48*time.Hour - time.Second)
+	f.call("deleteMessage", params{"chat_id": person, "message_id": old}).wantRefused(t, bad("message can't be deleted for everyone"))
+	if a := f.call("deleteMessage", params{"chat_id": person, "message_id": young}); !a.OK {
+		t.Error(a.Body)
+	}
+	if a := f.call("editMessageText", params{"chat_id": person, "message_id": old, "text": "older"}); !a.OK {
+		t.Error(a.Body)
+	}
+}
+
 // TestHistoryIsACopy: what was handed out stays as it was, whatever follows.
 func TestHistoryIsACopy(t *testing.T) {
 	f := newFake(t, Options{Unlimited: true})

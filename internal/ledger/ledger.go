@@ -9,7 +9,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,6 +20,9 @@ import (
 // Router says which channels show a deployment.
 type Router interface {
 	Channels(d shipbell.Deployment) []shipbell.ChannelID
+	// Everywhere returns the channels that show what is not about one
+	// deployment.
+	Everywhere() []shipbell.ChannelID
 }
 
 // Ledger records events. It is safe for concurrent use.
@@ -28,6 +30,7 @@ type Ledger struct {
 	store  Store
 	router Router
 	now    func() time.Time
+	asked  bool
 	wake   func(shipbell.ChannelID)
 	log    *slog.Logger
 }
@@ -38,6 +41,9 @@ type Options struct {
 	Router Router
 	// Now tells the time; nil means the system clock.
 	Now func() time.Time
+	// Asked is set where Cloudflare is asked what it shows: a deployment that
+	// nobody sees there is then worth looking at again.
+	Asked bool
 	// Wake is called after a commit for each channel that has become stale; nil
 	// for nobody. It must not block.
 	Wake func(shipbell.ChannelID)
@@ -46,7 +52,7 @@ type Options struct {
 
 // New makes a ledger on a store.
 func New(o Options) *Ledger {
-	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, wake: o.Wake, log: o.Log}
+	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, log: o.Log}
 	if l.now == nil {
 		l.now = time.Now
 	}
@@ -93,123 +99,31 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	// From here on it is waited for, also when the sender hangs up: what is
 	// committed must wake its lanes.
 	ctx = context.WithoutCancel(ctx)
-	var rec Recorded
-	var stale []shipbell.ChannelID
 	// What can be made ready before the transaction does not hold up others.
-	d := shipbell.NewDeployment(e)
-	d.RecordedAt = l.now().UTC().Truncate(time.Millisecond)
-	err := l.store.Update(ctx, func(tx Tx) (err error) {
-		rec, stale, err = l.record(tx, d, e)
-		return err
-	})
+	r := l.recording(e)
+	err := l.store.Update(ctx, func(tx Tx) error { return r.run(tx) })
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record event %s of %s: %w", e.ID, e.Keys[0], err)
 	}
-	for _, c := range stale {
+	l.recorded(ctx, r)
+	return r.result, nil
+}
+
+// recorded does what follows a commit.
+func (l *Ledger) recorded(ctx context.Context, r *recording) {
+	for _, c := range r.stale {
 		l.wake(c)
 	}
+	e := r.event
 	if l.log.Enabled(ctx, slog.LevelDebug) {
 		l.log.Debug("recorded", "source", e.Source, "key", e.Keys[0].String(), "project", e.Project,
-			"status", e.Status, "verdict", rec.Verdict, "deployment", rec.Deployment)
+			"status", e.Status, "verdict", r.result.Verdict, "deployment", r.result.Deployment, "joined", r.joined)
 	}
-	if rec.Stranger {
+	if r.result.Stranger {
 		l.log.Warn("a deployment id was used by two projects; the second is not announced",
-			"key", e.Keys[0].String(), "project", e.Project, "deployment", rec.Deployment,
+			"key", e.Keys[0].String(), "project", e.Project, "deployment", r.result.Deployment,
 			"hint", "give every deployment an id of its own")
 	}
-	return rec, nil
-}
-
-// record records an event; fresh is the deployment that it opens, should it be
-// the first of one.
-func (l *Ledger) record(tx Tx, fresh shipbell.Deployment, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
-	// Most events are the first of their deployment; to try that first saves
-	// looking for what is not there.
-	rec, channels, err := l.open(tx, fresh, e)
-	if !errors.Is(err, shipbell.ErrConflict) {
-		return rec, channels, err
-	}
-	found, err := tx.Find(e.Keys)
-	if err != nil {
-		return Recorded{}, nil, err
-	}
-	ids := deploymentsOf(found)
-	if len(ids) == 0 {
-		return Recorded{Verdict: Remembered}, nil, nil
-	}
-	return l.fold(tx, ids, e)
-}
-
-// fold applies an event to the deployment that its keys lead to; where they lead
-// to several, the younger ones become part of the oldest.
-func (l *Ledger) fold(tx Tx, ids []shipbell.DeploymentID, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
-	id := ids[0]
-	err := tx.AddEvent(id, e)
-	if errors.Is(err, shipbell.ErrConflict) && len(ids) == 1 {
-		return Recorded{Verdict: Repeated, Deployment: id}, nil, nil
-	}
-	if err != nil && !errors.Is(err, shipbell.ErrConflict) {
-		return Recorded{}, nil, err
-	}
-	before, err := tx.Deployment(id)
-	if err != nil {
-		return Recorded{}, nil, err
-	}
-	if stranger(before, e) {
-		return Recorded{Verdict: Unchanged, Deployment: id, Stranger: true}, nil, nil
-	}
-	after := before
-	for _, younger := range ids[1:] {
-		events, err := tx.Events(younger)
-		if err != nil {
-			return Recorded{}, nil, err
-		}
-		if err := tx.Absorb(id, younger); err != nil {
-			return Recorded{}, nil, err
-		}
-		for _, absorbed := range events {
-			after = shipbell.Apply(after, absorbed)
-		}
-		// The message of the younger one may be the one that stays; it must be
-		// brought up to date whatever it showed.
-		after.Revision = max(after.Revision, before.Revision+1)
-	}
-	after = shipbell.Apply(after, e)
-	if err := tx.Save(after); err != nil {
-		return Recorded{}, nil, err
-	}
-
-	if after.Revision == before.Revision {
-		return Recorded{Verdict: Unchanged, Deployment: id}, nil, nil
-	}
-	channels := l.router.Channels(after)
-	if err := tx.Announce(id, after.Revision, channels); err != nil {
-		return Recorded{}, nil, err
-	}
-	return Recorded{Verdict: Changed, Deployment: id}, channels, nil
-}
-
-// stranger reports whether a build step used the id of another project's
-// deployment. What it says is not true of that deployment. Cloudflare's word for
-// a project may differ from the build step's, and is taken.
-func stranger(d shipbell.Deployment, e shipbell.Event) bool {
-	pushed := e.Source == shipbell.SourcePush || e.Source == shipbell.SourceExec
-	return pushed && e.Project != d.Project
-}
-
-func (l *Ledger) open(tx Tx, d shipbell.Deployment, e shipbell.Event) (Recorded, []shipbell.ChannelID, error) {
-	id, err := tx.Open(d)
-	if err != nil {
-		return Recorded{}, nil, err
-	}
-	if err := tx.AddEvent(id, e); err != nil {
-		return Recorded{}, nil, err
-	}
-	channels := l.router.Channels(d)
-	if err := tx.Announce(id, d.Revision, channels); err != nil {
-		return Recorded{}, nil, err
-	}
-	return Recorded{Verdict: Opened, Deployment: id}, channels, nil
 }
 
 // deploymentsOf returns the distinct deployments that keys lead to, oldest first.
@@ -224,26 +138,26 @@ func deploymentsOf(found []Found) []shipbell.DeploymentID {
 	return slices.Compact(ids)
 }
 
-// Stale returns the announcement that a channel should deliver next, with its
-// deployment as it is now, or [NothingDue].
-func (l *Ledger) Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Announcement, shipbell.Deployment, error) {
+// Stale returns the announcement that a channel should deliver next, with what
+// it is about as it is now, or [NothingDue].
+func (l *Ledger) Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Announcement, shipbell.Subject, error) {
 	var a shipbell.Announcement
-	var d shipbell.Deployment
+	var s shipbell.Subject
 	err := l.store.View(ctx, func(tx Tx) (err error) {
 		if a, err = tx.Stale(c, l.now()); err != nil {
 			return err
 		}
-		d, err = tx.Deployment(a.Deployment)
+		s, err = subject(tx, a)
 		return err
 	})
-	return a, d, err
+	return a, s, err
 }
 
 // Mark stores what an attempt came to, and the lane after it, in one
-// transaction.
-func (l *Ledger) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane) error {
+// transaction. Told are the parts that this delivery made needless.
+func (l *Ledger) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane, told []shipbell.Part) error {
 	err := l.store.Update(ctx, func(tx Tx) error {
-		if err := tx.Mark(a, attempt); err != nil {
+		if err := mark(tx, a, attempt, told); err != nil {
 			return err
 		}
 		return tx.PutLane(lane)
@@ -294,42 +208,6 @@ func (l *Ledger) Resume(ctx context.Context, c shipbell.ChannelID) error {
 		l.wake(c)
 	}
 	return err
-}
-
-// Story is everything known of one deployment.
-type Story struct {
-	Deployment    shipbell.Deployment
-	Events        []shipbell.Event
-	Announcements []shipbell.Announcement
-	Attempts      []shipbell.Attempt
-}
-
-// Story returns everything known of the deployment that a key leads to, or
-// [shipbell.ErrNotFound].
-func (l *Ledger) Story(ctx context.Context, key shipbell.Key) (Story, error) {
-	var s Story
-	err := l.store.View(ctx, func(tx Tx) error {
-		found, err := tx.Find([]shipbell.Key{key})
-		if err != nil {
-			return err
-		}
-		ids := deploymentsOf(found)
-		if len(ids) == 0 {
-			return fmt.Errorf("deployment %s: %w", key, shipbell.ErrNotFound)
-		}
-		if s.Deployment, err = tx.Deployment(ids[0]); err != nil {
-			return err
-		}
-		if s.Events, err = tx.Events(ids[0]); err != nil {
-			return err
-		}
-		if s.Announcements, err = tx.Announcements(ids[0]); err != nil {
-			return err
-		}
-		s.Attempts, err = tx.Attempts(ids[0])
-		return err
-	})
-	return s, err
 }
 
 // Check proves that the store can be written.

@@ -30,7 +30,10 @@ type Store interface {
 type Tx interface {
 	Deployments
 	Deliveries
+	Lanes
 	Ids
+	Memories
+	Watches
 }
 
 // Found says where a key leads.
@@ -61,35 +64,74 @@ type Deployments interface {
 	AddEvent(id shipbell.DeploymentID, e shipbell.Event) error
 	// Events returns the events of a deployment in the order of their times.
 	Events(id shipbell.DeploymentID) ([]shipbell.Event, error)
-	// Absorb makes the younger deployment part of the older: its events, keys,
-	// announcements and attempts move, and it is gone. Where both have an
-	// announcement in one channel, the one that has a message stays, the
-	// older's first. The caller saves the older one afterwards.
+	// Absorb makes the younger deployment part of the older: its events, keys and
+	// attempts move; it is gone, with its announcements. [Deployments.Merged]
+	// leads from one to the other. The caller saves the older one afterwards.
 	Absorb(older, younger shipbell.DeploymentID) error
+	// Merged returns the deployment that absorbed this one, or
+	// [shipbell.ErrNotFound].
+	Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error)
+	// Recent returns the newest n deployments that are kept under one of the
+	// names, the newest first; with unnamed, only those that no build step named.
+	Recent(t shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error)
 }
 
-// Deliveries holds announcements, attempts and lanes.
+// Deliveries holds announcements and attempts.
 type Deliveries interface {
-	// Announce makes sure that an announcement of the deployment exists for each
-	// channel, and that all existing ones want the revision.
+	// Announce adds announcements of a new deployment, one for each channel; it
+	// is the quick way for the first event.
 	Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error
-	// Stale returns the oldest stale announcement of a channel that is due, or
-	// [NothingDue] which says when the next one will be.
+	// Stale returns the stale announcement of a channel that is due and first in
+	// order: the most urgent, then the oldest deployment, then the lowest part;
+	// or [NothingDue] which says when the next one will be.
 	Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error)
-	// Announcements returns the announcements of a deployment by channel.
+	// Announcements returns the announcements of a deployment by channel and
+	// part.
 	Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error)
-	// Mark stores shown revision, handle, tries and due time of an announcement,
-	// and keeps the attempt. An announcement that is gone is no error.
-	Mark(a shipbell.Announcement, attempt shipbell.Attempt) error
+	// PutAnnouncement stores an announcement, new or known.
+	PutAnnouncement(a shipbell.Announcement) error
+	// DropAnnouncement deletes an announcement, if it is there.
+	DropAnnouncement(a shipbell.Announcement) error
+	// KeepAttempt keeps an attempt.
+	KeepAttempt(attempt shipbell.Attempt) error
 	// Attempts returns the attempts of a deployment, oldest first. Of many, a
 	// store keeps at least the last [KeptAttempts] of each announcement.
 	Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error)
+}
+
+// Lanes holds the channels' lanes.
+type Lanes interface {
 	// Lane returns a channel's lane, as new when it was never stored.
 	Lane(c shipbell.ChannelID) (shipbell.Lane, error)
 	// PutLane stores a lane.
 	PutLane(l shipbell.Lane) error
 	// Lanes returns all stored lanes by channel, with their backlogs.
 	Lanes() ([]shipbell.Lane, error)
+}
+
+// Memories holds what sources remember, and what Shipbell says of itself.
+type Memories interface {
+	// Memory returns what a source wanted remembered; empty at first.
+	Memory(s shipbell.Source) (string, error)
+	// PutMemory stores it.
+	PutMemory(s shipbell.Source, memory string) error
+	// Bulletin returns a bulletin, or [shipbell.ErrNotFound].
+	Bulletin(id shipbell.BulletinID) (shipbell.Bulletin, error)
+	// BulletinOf returns the bulletin with that key, or [shipbell.ErrNotFound].
+	BulletinOf(key string) (shipbell.Bulletin, error)
+	// PutBulletin stores a bulletin and returns its number; one without a number
+	// is new and gets one.
+	PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error)
+}
+
+// Watches holds when the ledger must look at a deployment again, although
+// nothing is heard of it.
+type Watches interface {
+	// Watch sets when; a zero time ends it.
+	Watch(id shipbell.DeploymentID, due time.Time) error
+	// Due returns at most n deployments whose time has come, the longest due
+	// first.
+	Due(now time.Time, n int) ([]shipbell.DeploymentID, error)
 }
 
 // KeptAttempts is how many attempts of one announcement are kept. A chat that
@@ -102,6 +144,9 @@ type Ids interface {
 	// Newest returns the first key of each of the newest n deployments of a
 	// type, and remembered ids, oldest first.
 	Newest(t shipbell.ProjectType, n int) ([]string, error)
+	// StartingWith returns at most n known keys of a type that start with the
+	// text, in order.
+	StartingWith(t shipbell.ProjectType, text string, n int) ([]Found, error)
 	// LastRecorded returns when a deployment was last opened or ids were last
 	// remembered, zero if never.
 	LastRecorded() (time.Time, error)

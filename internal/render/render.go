@@ -1,9 +1,9 @@
-// Package render puts a deployment into words.
+// Package render puts into words what an announcement tells.
 //
-// Its one rule: a message says what the ledger knows of the deployment now, and
-// nothing that merely follows from it. The words of an announced deployment are
-// part of the contract with the users of the system before Shipbell; their
-// order and spelling do not change.
+// Its one rule: a message says what the ledger knows now, and nothing that
+// merely follows from it. The words of an announced deployment are part of the
+// contract with the users of the system before Shipbell; their order and
+// spelling do not change.
 package render
 
 import (
@@ -21,7 +21,10 @@ import (
 // How readily each text gives way in a channel with little room; the highest
 // goes first. Project, environment and status give way last.
 const (
-	giveError = 9 - iota
+	giveLog   = 12 - iota
+	giveOther // other deployments and their commits
+	giveError
+	giveReason
 	giveCommit
 	giveLink
 	giveTag
@@ -55,12 +58,37 @@ const shortHash = 7
 //	⚡ New Worker Deployment
 //	✅ Deployed in 34 s
 func Message(d shipbell.Deployment) shipbell.Message {
+	return deployment(d, shipbell.Lineage{})
+}
+
+// Announcement renders what the announcement tells of the subject now. The
+// message is empty where there is nothing to tell, or not any more; one that is
+// there already is never left saying what is not true.
+func Announcement(a shipbell.Announcement, s shipbell.Subject) shipbell.Message {
+	there := a.Ref != ""
+	switch {
+	case a.Part.Obsolete():
+		return pointer(s)
+	case s.Bulletin != nil:
+		return bulletin(*s.Bulletin, s.Missed, there)
+	case a.Part == shipbell.PartAlert:
+		return alert(s.Deployment, s.Lineage, there)
+	case a.Part == shipbell.PartOver:
+		return over(s.Deployment, s.Lineage)
+	}
+	return deployment(s.Deployment, s.Lineage)
+}
+
+// deployment renders the main message.
+func deployment(d shipbell.Deployment, l shipbell.Lineage) shipbell.Message {
 	m := message{}
 	m.title(d)
-	m.line("", m.status(d)...)
-	if d.Status == shipbell.Failure {
-		m.line("", span(d.Error, giveError))
-	}
+	m.line("", status(d)...)
+	m.alarm(d, l)
+	m.disputes(d)
+	m.rollback(d, l)
+	m.fixed(d, l)
+	m.failure(d)
 	m.gap()
 	m.line("Project", span(d.Project, giveProject))
 	m.line("Environment", environment(d)...)
@@ -70,6 +98,11 @@ func Message(d shipbell.Deployment) shipbell.Message {
 	m.commit(d)
 	m.line("Tag", span(d.Tag, giveTag))
 	m.line("Time", shipbell.Span{Text: Time(d.StartedAt)})
+	m.rollout(d)
+	if d.Status == shipbell.Failure && l.Live != nil {
+		m.live(d, l)
+	}
+	m.changes(d, l)
 	m.links(d)
 	return shipbell.Message{Lines: m.lines}
 }
@@ -108,7 +141,12 @@ func (m *message) line(label string, spans ...shipbell.Span) {
 	}
 }
 
-func (m *message) gap() { m.lines = append(m.lines, shipbell.Line{}) }
+// gap parts two blocks, once.
+func (m *message) gap() {
+	if n := len(m.lines); n > 0 && !m.lines[n-1].Empty() {
+		m.lines = append(m.lines, shipbell.Line{})
+	}
+}
 
 func (m *message) title(d shipbell.Deployment) {
 	emoji, name := "⚡", "New Worker Deployment"
@@ -132,10 +170,16 @@ var statusWords = map[shipbell.Status]struct{ emoji, word, before string }{
 
 // status returns the status line's spans; none while the deployment is only
 // announced.
-func (m *message) status(d shipbell.Deployment) []shipbell.Span {
+func status(d shipbell.Deployment) []shipbell.Span {
 	w, ok := statusWords[d.Status]
 	if !ok {
 		return nil
+	}
+	switch {
+	case d.Status == shipbell.Success:
+		w.word = successWord(d)
+	case unseen(d):
+		w.word, w.before = "Not live", ""
 	}
 	spans := []shipbell.Span{{Text: w.emoji + " "}, {Text: w.word, Style: shipbell.StyleBold}}
 	if took := d.Took(); took > 0 && w.before != "" {
@@ -144,21 +188,49 @@ func (m *message) status(d shipbell.Deployment) []shipbell.Span {
 	return spans
 }
 
+// successWord says what success means. What takes no production traffic is not
+// called deployed, unless Cloudflare knows a deployment of it: people have
+// environments of that name, too.
+func successWord(d shipbell.Deployment) string {
+	switch {
+	case d.Rollout != "":
+		return "Partly deployed"
+	case d.Environment != shipbell.Preview:
+		return "Deployed"
+	case d.Type == shipbell.Pages:
+		return "Preview ready"
+	case d.Key(shipbell.KeyDeployment) == "":
+		return "Uploaded"
+	}
+	return "Deployed"
+}
+
+// environmentName is the environment's name. Who names none means production.
+// That is said here and not when the push comes in, where it would count as much
+// as a name that was given.
+func environmentName(d shipbell.Deployment) string {
+	return cmp.Or(d.Environment, shipbell.Production)
+}
+
 func environment(d shipbell.Deployment) []shipbell.Span {
-	// Who names no environment means production. That is said here and not when
-	// the push comes in, where it would count as much as a name that was given.
-	name, emoji := cmp.Or(d.Environment, shipbell.Production), "🔧 "
+	name, emoji := environmentName(d), "🔧 "
 	if name == shipbell.Production {
 		emoji = "🚀 "
 	}
 	return []shipbell.Span{{Text: emoji}, span(name, giveEnvironment)}
 }
 
-func (m *message) commit(d shipbell.Deployment) {
-	hash, subject := clean(d.Commit), clean(Subject(d.CommitMessage))
+// short is as much of a commit hash as people read.
+func short(hash string) string {
+	hash = clean(hash)
 	if runes := []rune(hash); len(runes) > shortHash {
 		hash = string(runes[:shortHash])
 	}
+	return hash
+}
+
+func (m *message) commit(d shipbell.Deployment) {
+	hash, subject := short(d.Commit), clean(Subject(d.CommitMessage))
 	switch {
 	case hash == "":
 		m.line("Message", span(subject, giveCommit))
@@ -195,19 +267,24 @@ func Subject(message string) string {
 	return ""
 }
 
-// links close the message: where the deployment answers, and its build log.
+// links close the message: where the deployment answers, its build log, and its
+// page in the dashboard. Of an announcement the contract knows no dashboard.
 func (m *message) links(d shipbell.Deployment) {
-	page, log := webAddress(d.URL), webAddress(d.LogURL)
-	if page == "" && log == "" {
-		return
-	}
 	m.gap()
-	m.line("View Deployment", link(page))
-	m.line("Build log", link(log))
+	m.line("View Deployment", link(d.URL))
+	m.line("Build log", link(d.LogURL))
+	if d.Status != shipbell.Announced {
+		m.line("Dashboard", link(d.DashboardURL))
+	}
+	if last := len(m.lines) - 1; m.lines[last].Empty() {
+		m.lines = m.lines[:last]
+	}
 }
 
-// link shows an address without its scheme, which says nothing to people.
+// link shows an address without its scheme, which says nothing to people. One
+// that a message may not lead to is nothing.
 func link(address string) shipbell.Span {
+	address = webAddress(address)
 	_, text, _ := strings.Cut(address, "://")
 	return shipbell.Span{Text: strings.TrimSuffix(text, "/"), URL: address, Give: giveLink}
 }

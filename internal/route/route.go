@@ -80,3 +80,6 @@ func (t Table) Channels(d shipbell.Deployment) []shipbell.ChannelID {
 	}
 	return t.All
 }
+
+// Everywhere returns the channels that show what is not about one deployment.
+func (t Table) Everywhere() []shipbell.ChannelID { return t.All }

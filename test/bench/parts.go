@@ -294,7 +294,7 @@ func delivered(tx ledger.Tx, n int64) error {
 	shown := shipbell.Announcement{Deployment: id, Channel: channel, Wanted: 1, Shown: 1, Ref: "posted", Tries: 1}
 	return errors.Join(
 		tx.AddEvent(id, e),
-		tx.Announce(id, 1, []shipbell.ChannelID{channel}),
-		tx.Mark(shown, shipbell.Attempt{Deployment: id, Channel: channel, Revision: 1, At: e.At, Detail: "delivered"}),
+		tx.PutAnnouncement(shown),
+		tx.KeepAttempt(shipbell.Attempt{Deployment: id, Channel: channel, Revision: 1, At: e.At, Detail: "delivered"}),
 	)
 }

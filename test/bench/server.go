@@ -28,6 +28,7 @@ type nothing struct{}
 func (nothing) Record(context.Context, shipbell.Event) (ledger.Recorded, error) {
 	return ledger.Recorded{Verdict: ledger.Opened}, nil
 }
+func (nothing) Report(context.Context, shipbell.Report) error  { return nil }
 func (nothing) State(context.Context) (ledger.State, error)    { return ledger.State{}, nil }
 func (nothing) Check(context.Context) error                    { return nil }
 func (nothing) Lanes(context.Context) ([]shipbell.Lane, error) { return nil, nil }

@@ -1,7 +1,8 @@
-// Package channeltest holds the deployments that every rendering is tested
-// with: the contract's own, every status, and the awkward ones.
+// Package channeltest holds what every rendering is tested with: the contract's
+// own deployment, every status, every message that is no deployment's main one,
+// and the awkward ones of each.
 //
-// Its one rule: there is one list. Each channel keeps a golden file of its
+// Its one rule: there is one list of each. Every channel keeps a golden file of its
 // requests for all of it, so that a change of words shows everywhere at once.
 package channeltest
 

@@ -1,8 +1,8 @@
 // Package console is the channel of a server that has none configured: it prints
 // messages, so that the first push shows something at once.
 //
-// Its one rule: a printed message cannot be edited, so an edit prints the
-// message again and says so.
+// Its one rule: a printed message cannot be changed, so an edit prints the
+// message again and says so, and so does a removal.
 package console
 
 import (
@@ -40,7 +40,12 @@ func (c *Channel) Deliver(_ context.Context, d shipbell.Delivery) (shipbell.Mess
 	defer c.mu.Unlock()
 	var b strings.Builder
 	b.WriteString("\n")
-	if d.Ref != "" {
+	switch {
+	case d.Remove:
+		b.WriteString("  ┌ removed\n")
+	case d.ReplyTo != "":
+		b.WriteString("  ┌ reply\n")
+	case d.Ref != "":
 		b.WriteString("  ┌ updated\n")
 	}
 	for line := range strings.SplitSeq(d.Message.Plain(), "\n") {

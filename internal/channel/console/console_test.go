@@ -26,6 +26,23 @@ func TestGolden(t *testing.T) {
 	channeltest.Golden(t, "console.golden", out.String())
 }
 
+// TestGoldenAnnouncements keeps replies, quotations and a removal as they are
+// printed.
+func TestGoldenAnnouncements(t *testing.T) {
+	var out strings.Builder
+	c := console.New(&out)
+	for _, a := range channeltest.Announcements() {
+		d := shipbell.Delivery{
+			Message: render.Announcement(a.Announcement, a.Subject), Ref: a.Announcement.Ref,
+			ReplyTo: a.Announcement.Main, Remove: a.Announcement.Part.Obsolete(),
+		}
+		if _, err := c.Deliver(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	channeltest.Golden(t, "announcements.golden", out.String())
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }

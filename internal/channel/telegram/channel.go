@@ -90,6 +90,21 @@ type sendMessage struct {
 	Text               string    `json:"text"`
 	ParseMode          string    `json:"parse_mode,omitempty"`
 	LinkPreviewOptions noPreview `json:"link_preview_options"`
+	ReplyParameters    *answered `json:"reply_parameters,omitempty"`
+}
+
+// answered is https://core.telegram.org/bots/api#replyparameters. Telegram sends
+// the message also where the one it answers is gone, except across chats and
+// topics.
+type answered struct {
+	MessageID int64 `json:"message_id"`
+	Optional  bool  `json:"allow_sending_without_reply"`
+}
+
+// deleteMessage is https://core.telegram.org/bots/api#deletemessage.
+type deleteMessage struct {
+	ChatID    any   `json:"chat_id"`
+	MessageID int64 `json:"message_id"`
 }
 
 // editMessageText is https://core.telegram.org/bots/api#editmessagetext.
@@ -102,8 +117,9 @@ type editMessageText struct {
 }
 
 // Deliver makes a message visible: it posts where d has no Ref, and edits
-// otherwise. It sends one request, or none where the Ref cannot lead to a
-// message any more. Every error is a [*shipbell.DeliveryError].
+// otherwise, or deletes where d says Remove. It sends one request, or none where
+// the Ref cannot lead to a message any more. Every error is a
+// [*shipbell.DeliveryError].
 //
 // Telegram has no way to recognise a repeated post: after FaultTemporary the
 // message may be there nevertheless.
@@ -116,17 +132,24 @@ func (c *Channel) Deliver(ctx context.Context, d shipbell.Delivery) (shipbell.Me
 	if d.Ref == "" {
 		return c.post(ctx, d, attempt{plain: d.Plain, chat: chat, memory: remembered})
 	}
-	return c.edit(ctx, d, attempt{edit: true, plain: d.Plain, chat: chat, memory: remembered})
+	a := attempt{edit: true, plain: d.Plain, chat: chat, memory: remembered}
+	if d.Remove {
+		return c.remove(ctx, d, a)
+	}
+	return c.edit(ctx, d, a)
 }
 
 func (c *Channel) post(ctx context.Context, d shipbell.Delivery, a attempt) (shipbell.MessageRef, error) {
 	text, parseMode := compose(d.Message, d.Plain)
+	reply := c.answering(d.ReplyTo, a)
+	a.reply = reply != nil
 	result, err := c.bot.call(ctx, "sendMessage", sendMessage{
 		ChatID:             a.chat.identifier(),
 		MessageThreadID:    a.chat.Topic,
 		Text:               text,
 		ParseMode:          parseMode,
 		LinkPreviewOptions: noPreview{IsDisabled: true},
+		ReplyParameters:    reply,
 	})
 	if err != nil {
 		return "", c.fail(err, a)
@@ -149,20 +172,57 @@ func (c *Channel) post(ctx context.Context, d shipbell.Delivery, a attempt) (shi
 	return shipbell.MessageRef(ref{Chat: cmp.Or(sent.Chat.ID, a.chat.ID), Message: sent.MessageID}.String()), nil
 }
 
-func (c *Channel) edit(ctx context.Context, d shipbell.Delivery, a attempt) (shipbell.MessageRef, error) {
-	target, ok := readRef(d.Ref)
+// answering is the message that a post answers, or nil where there is none in
+// the chat.
+func (c *Channel) answering(to shipbell.MessageRef, a attempt) *answered {
+	target, err := find(to, a)
+	if err != nil {
+		return nil
+	}
+	if here := a.chat.ID; here != 0 && target.Chat != 0 && target.Chat != here {
+		return nil
+	}
+	return &answered{MessageID: target.Message, Optional: true}
+}
+
+// find returns the message that a handle leads to, or why it leads nowhere.
+func find(r shipbell.MessageRef, a attempt) (ref, error) {
+	target, ok := readRef(r)
 	if !ok {
-		return "", &shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "the stored message handle is not one of Telegram's"}
+		return ref{}, &shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "the stored message handle is not one of Telegram's"}
 	}
 	if moved := a.memory.Chat; moved != 0 && target.Chat != moved {
 		// A supergroup starts without messages: no id of the old group is valid in it.
-		return "", &shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "the message stayed behind in the group that became a supergroup"}
+		return ref{}, &shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "the message stayed behind in the group that became a supergroup"}
+	}
+	return target, nil
+}
+
+// remove deletes a message. One that is not there, or that nothing leads to, is
+// removed.
+func (c *Channel) remove(ctx context.Context, d shipbell.Delivery, a attempt) (shipbell.MessageRef, error) {
+	target, err := find(d.Ref, a)
+	if err != nil {
+		return "", nil
+	}
+	a.remove, a.chat = true, a.chat.withID(target.Chat)
+	_, err = c.bot.call(ctx, "deleteMessage", deleteMessage{ChatID: a.chat.identifier(), MessageID: target.Message})
+	if err != nil && !notThere(err) {
+		return "", c.fail(err, a)
+	}
+	return "", nil
+}
+
+func (c *Channel) edit(ctx context.Context, d shipbell.Delivery, a attempt) (shipbell.MessageRef, error) {
+	target, err := find(d.Ref, a)
+	if err != nil {
+		return "", err
 	}
 	// Where the message is, not where the channel points: a public name can
 	// change hands.
 	a.chat = a.chat.withID(target.Chat)
 	text, parseMode := compose(d.Message, d.Plain)
-	_, err := c.bot.call(ctx, "editMessageText", editMessageText{
+	_, err = c.bot.call(ctx, "editMessageText", editMessageText{
 		ChatID:             a.chat.identifier(),
 		MessageID:          target.Message,
 		Text:               text,

@@ -61,6 +61,62 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+// TestReply holds what a post answers, and that it is sent also where that is
+// gone.
+func TestReply(t *testing.T) {
+	for _, test := range []struct {
+		name, chat string
+		d          shipbell.Delivery
+		want       string
+	}{
+		{"reply", "-100123", shipbell.Delivery{ReplyTo: `{"chat":-100123,"message":7}`}, "map[allow_sending_without_reply:true message_id:7]"},
+		{"in a topic", "-100123:45", shipbell.Delivery{ReplyTo: `{"chat":-100123,"message":7}`}, "map[allow_sending_without_reply:true message_id:7]"},
+		{"by name", "@name", shipbell.Delivery{ReplyTo: `{"chat":-100123,"message":7}`}, "map[allow_sending_without_reply:true message_id:7]"},
+		{"nothing", "-100123", shipbell.Delivery{}, "<nil>"},
+		{"a handle nobody can read", "-100123", shipbell.Delivery{ReplyTo: "?"}, "<nil>"},
+		{"what stayed behind", "-5", shipbell.Delivery{ReplyTo: `{"chat":-5,"message":7}`, Memory: `{"chat":-100456}`}, "<nil>"},
+		{"what is elsewhere", "-100456", shipbell.Delivery{ReplyTo: `{"chat":-100123,"message":7}`}, "<nil>"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := accepting()
+			test.d.Message = text("x")
+			deliver(t, w.channel(t, test.chat), test.d)
+			if got := fmt.Sprint(w.sent(t).fields(t)["reply_parameters"]); got != test.want {
+				t.Errorf("answers %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestRemove holds which message is deleted, and that what is not there any more
+// counts as removed.
+func TestRemove(t *testing.T) {
+	remove := shipbell.Delivery{Ref: `{"chat":-100123,"message":7}`, Remove: true, Message: text("x")}
+	for _, w := range []*wire{
+		{status: 200, body: `{"ok":true,"result":true}`},
+		{status: 400, body: refusal(400, "Bad Request: message to delete not found")},
+		{status: 400, body: refusal(400, "Bad Request: MESSAGE_ID_INVALID")},
+		{status: 400, body: refusal(400, "Bad Request: message thread not found")},
+	} {
+		ref, err := w.channel(t, "@name:45").Deliver(t.Context(), remove)
+		if ref != "" || err != nil {
+			t.Errorf("%s: ref %q, error %v", w.body, ref, err)
+		}
+		if sent := w.sent(t); sent.method != "deleteMessage" || sent.body != `{"chat_id":-100123,"message_id":7}`+"\n" {
+			t.Errorf("%s %s", sent.method, sent.body)
+		}
+	}
+	for _, d := range []shipbell.Delivery{
+		{Ref: "?", Remove: true},
+		{Ref: `{"chat":-100123,"message":7}`, Memory: `{"chat":-100456}`, Remove: true},
+	} {
+		w := accepting()
+		if ref, err := w.channel(t, "-100123").Deliver(t.Context(), d); ref != "" || err != nil || len(w.requests) != 0 {
+			t.Errorf("%+v: ref %q, error %v, %d requests", d, ref, err, len(w.requests))
+		}
+	}
+}
+
 // TestUselessRef holds that no request is spent on a ref that leads nowhere.
 func TestUselessRef(t *testing.T) {
 	for _, d := range []shipbell.Delivery{

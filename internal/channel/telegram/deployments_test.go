@@ -42,3 +42,37 @@ func TestGoldenDeployments(t *testing.T) {
 		t.Errorf("violations: %s", v)
 	}
 }
+
+// TestGoldenAnnouncements does so for every other message. People read what the
+// plain form says, but for addresses and the indentation of what is quoted.
+func TestGoldenAnnouncements(t *testing.T) {
+	f := newFake(t, faketelegram.Options{Unlimited: true})
+	c := f.channel(id(group))
+	var b strings.Builder
+	for i, a := range channeltest.Announcements() {
+		m := render.Announcement(a.Announcement, a.Subject)
+		deliver(t, c, shipbell.Delivery{Message: m})
+		posted := f.Messages(group)[i]
+		b.WriteString("=== " + a.Name + "\n" + posted.Raw + "\n\n")
+		quotes := 0
+		for _, e := range posted.Entities {
+			if e.Type == faketelegram.ExpandableBlockquote {
+				quotes++
+			}
+		}
+		if want := quotations(m); quotes != want {
+			t.Errorf("%s: %d quotations, want %d", a.Name, quotes, want)
+		}
+	}
+	channeltest.Golden(t, "announcements.golden", b.String())
+}
+
+func quotations(m shipbell.Message) int {
+	n := 0
+	for i, l := range m.Lines {
+		if l.Quote && (i == 0 || !m.Lines[i-1].Quote) {
+			n++
+		}
+	}
+	return n
+}

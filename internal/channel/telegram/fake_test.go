@@ -207,6 +207,41 @@ func TestMigration(t *testing.T) {
 	}
 }
 
+// TestReplies: an answer hangs on its message, and comes also when that is gone.
+func TestReplies(t *testing.T) {
+	f := newFake(t, faketelegram.Options{Unlimited: true})
+	topic := f.AddTopic(forum)
+	c := f.channel(id(forum) + ":" + strconv.Itoa(topic))
+	main := deliver(t, c, shipbell.Delivery{Message: text("main")})
+	deliver(t, c, shipbell.Delivery{Message: text("answer"), ReplyTo: main})
+	f.DeleteMessage(forum, f.Messages(forum)[0].ID)
+	deliver(t, c, shipbell.Delivery{Message: text("late answer"), ReplyTo: main})
+	m := f.Messages(forum)
+	if m[1].ReplyTo != m[0].ID || m[2].ReplyTo != 0 || m[2].Thread != topic {
+		t.Errorf("answers %+v", m[1:])
+	}
+}
+
+// TestRemoves: a message is deleted while Telegram allows it, and made a pointer
+// later.
+func TestRemoves(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f := newFake(t, faketelegram.Options{Unlimited: true, Now: func() time.Time { return now }})
+	c := f.channel(id(group))
+	old := deliver(t, c, shipbell.Delivery{Message: text("old")})
+	now = now.Add(47 * time.Hour)
+	young := deliver(t, c, shipbell.Delivery{Message: text("young")})
+	now = now.Add(time.Hour)
+	for range 2 {
+		if ref, err := c.Deliver(t.Context(), shipbell.Delivery{Ref: young, Remove: true}); ref != "" || err != nil {
+			t.Errorf("ref %q, error %v", ref, err)
+		}
+	}
+	refuse(t, c, shipbell.Delivery{Ref: old, Remove: true}, shipbell.FaultKept)
+	deliver(t, c, shipbell.Delivery{Ref: old, Message: text("pointer")})
+	f.wantShown(group, "pointer")
+}
+
 func TestDeletedTopic(t *testing.T) {
 	f := newFake(t, faketelegram.Options{Unlimited: true})
 	topic := f.AddTopic(forum)

@@ -45,15 +45,26 @@ var goneWords = []string{
 	"message_edit_time_expired",
 }
 
-// lostTopicWords mean that the topic was deleted. Older servers looked for a
-// message to reply to; nothing else here replies.
-var lostTopicWords = []string{
-	"message thread not found",
-	"topic_deleted",
-	"topic_id_invalid",
+// lostReplyWords mean that the message to answer is not there any more. Older
+// servers say so of a deleted topic, too: they looked for the message that
+// opened it.
+var lostReplyWords = []string{
 	"message to be replied not found",
 	"replied message not found",
 	"reply message not found",
+}
+
+// lostTopicWords mean that the topic was deleted.
+var lostTopicWords = append([]string{
+	"message thread not found",
+	"topic_deleted",
+	"topic_id_invalid",
+}, lostReplyWords...)
+
+// notThereWords mean that a message to delete is not there.
+var notThereWords = []string{
+	"message to delete not found",
+	"message_id_invalid",
 }
 
 // markupWords mean that the text may pass without its markup.
@@ -134,6 +145,8 @@ const (
 // attempt is what the classification must know of a failed request.
 type attempt struct {
 	edit   bool
+	remove bool // of the edits: it deletes
+	reply  bool // it answers a message
 	plain  bool
 	chat   Chat // as it was asked for, topic included
 	memory memory
@@ -185,6 +198,13 @@ func classifyRefusal(e *shipbell.DeliveryError, refusal *apiError, a attempt) {
 		e.Fault = shipbell.FaultMoved
 		e.Memory = a.memory.String()
 		e.Reason = fmt.Sprintf("the group became a supergroup, its id is now %d", refusal.MigrateTo)
+	case a.remove && refusal.Code == 400:
+		// Too old, as a rule: bots delete what is younger than 48 hours. Whatever
+		// the reason is, the message can still be made a pointer; where not even
+		// that can be done, the edit will say why.
+		e.Fault = shipbell.FaultKept
+	case a.reply && says(lostReplyWords...):
+		e.Fault = shipbell.FaultGone
 	case a.edit && (says(goneWords...) || says(lostTopicWords...)):
 		e.Fault = shipbell.FaultGone // a topic takes its messages with it; the new post will learn of it
 	case a.chat.Topic != 0 && says(lostTopicWords...):
@@ -207,6 +227,17 @@ func classifyRefusal(e *shipbell.DeliveryError, refusal *apiError, a attempt) {
 			}
 		}
 	}
+}
+
+// notThere reports whether a message could not be deleted because there is none,
+// or because its topic took it along.
+func notThere(err error) bool {
+	refusal, ok := errors.AsType[*apiError](err)
+	said := ""
+	if ok && refusal.Code == 400 {
+		said = strings.ToLower(refusal.Description)
+	}
+	return slices.ContainsFunc(slices.Concat(notThereWords, lostTopicWords), func(w string) bool { return said != "" && strings.Contains(said, w) })
 }
 
 // notModified reports whether an edit was refused because the message already

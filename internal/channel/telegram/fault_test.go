@@ -28,6 +28,8 @@ func TestClassification(t *testing.T) {
 	edit := shipbell.Delivery{Ref: `{"chat":-100123,"message":7}`}
 	plain := shipbell.Delivery{Plain: true}
 	general := shipbell.Delivery{Memory: `{"general":true}`}
+	reply := shipbell.Delivery{ReplyTo: edit.Ref}
+	remove := shipbell.Delivery{Ref: edit.Ref, Remove: true}
 	tests := []struct {
 		name   string
 		status int
@@ -75,6 +77,23 @@ func TestClassification(t *testing.T) {
 		{"another bot's", 400, nil, refusal(400, "Bad Request: MESSAGE_AUTHOR_REQUIRED"), edit, shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "Bad Request: MESSAGE_AUTHOR_REQUIRED"}},
 		{"with its topic", 400, nil, refusal(400, "Bad Request: message thread not found"), edit, shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "Bad Request: message thread not found"}},
 		{"a post is never gone", 400, nil, refusal(400, "Bad Request: MESSAGE_ID_INVALID"), shipbell.Delivery{}, shipbell.DeliveryError{Fault: shipbell.FaultRefused, Reason: "Bad Request: MESSAGE_ID_INVALID"}},
+
+		{"what it answers", 400, nil, refusal(400, "Bad Request: message to be replied not found"), reply, shipbell.DeliveryError{Fault: shipbell.FaultGone, Reason: "Bad Request: message to be replied not found"}},
+		{
+			"without an answer it was the topic", 400, nil, refusal(400, "Bad Request: message to be replied not found"), shipbell.Delivery{},
+			shipbell.DeliveryError{Fault: shipbell.FaultMoved, Memory: `{"general":true}`, Reason: "topic 45 was deleted: messages go to the general topic from now on"},
+		},
+		{
+			"topic deleted under an answer", 400, nil, refusal(400, "Bad Request: message thread not found"), reply,
+			shipbell.DeliveryError{Fault: shipbell.FaultMoved, Memory: `{"general":true}`, Reason: "topic 45 was deleted: messages go to the general topic from now on"},
+		},
+
+		// Kept.
+		{"too old", 400, nil, refusal(400, "Bad Request: message can't be deleted for everyone"), remove, shipbell.DeliveryError{Fault: shipbell.FaultKept, Reason: "Bad Request: message can't be deleted for everyone"}},
+		{"not deletable", 400, nil, refusal(400, "Bad Request: message can't be deleted"), remove, shipbell.DeliveryError{Fault: shipbell.FaultKept, Reason: "Bad Request: message can't be deleted"}},
+		{"not deletable, as a code", 400, nil, refusal(400, "Bad Request: MESSAGE_DELETE_FORBIDDEN"), remove, shipbell.DeliveryError{Fault: shipbell.FaultKept, Reason: "Bad Request: MESSAGE_DELETE_FORBIDDEN"}},
+		{"no right to delete", 400, nil, refusal(400, "Bad Request: not enough rights"), remove, shipbell.DeliveryError{Fault: shipbell.FaultKept, Reason: "Bad Request: not enough rights"}},
+		{"kicked before it could delete", 403, nil, refusal(403, "Forbidden: bot was kicked from the supergroup chat"), remove, shipbell.DeliveryError{Fault: shipbell.FaultBlocked, Reason: "Forbidden: bot was kicked from the supergroup chat", Hint: "add the bot to the group again" + resume}},
 
 		// Markup.
 		{

@@ -20,6 +20,8 @@ func FuzzDeliver(f *testing.F) {
 	f.Add("", "🚢", "javascript:alert(1)", uint16(5000), uint8(0), uint8(1))
 	f.Add(strings.Repeat("label", 1000), "", "http://localhost", uint16(0), uint8(7), uint8(2))
 	f.Add("\u200b", "\u0333\u030a", "", uint16(2), uint8(3), uint8(0))
+	f.Add("", "quoted <line>", "", uint16(30), uint8(250), uint8(1))
+	f.Add("", " ", "", uint16(3), uint8(250), uint8(0))
 	f.Add("L", `"&<>`, "https://example.com/"+strings.Repeat("&", 9000), uint16(1500), uint8(1), uint8(0))
 	f.Fuzz(func(t *testing.T, label, body, address string, repeat uint16, shape, give uint8) {
 		const maxText = 64 << 10
@@ -35,7 +37,8 @@ func FuzzDeliver(f *testing.F) {
 		}}
 		message := shipbell.Message{}
 		for range 1 + shape/3%8 {
-			message.Lines = append(message.Lines, line, shipbell.Line{})
+			line.Quote = shape >= 64 && len(message.Lines)%3 > 0
+			message.Lines = append(message.Lines, line, shipbell.Line{Quote: shape >= 128})
 		}
 
 		server := faketelegram.New(faketelegram.Options{Unlimited: true})
@@ -60,7 +63,7 @@ func FuzzDeliver(f *testing.F) {
 		}
 		// Without addresses the markup hides and adds nothing. Telegram trims the
 		// start of a text only up to the first entity.
-		if address == "" && strings.TrimSpace(shown[0].Text) != strings.TrimSpace(shown[1].Text) {
+		if address == "" && shape < 64 && strings.TrimSpace(shown[0].Text) != strings.TrimSpace(shown[1].Text) {
 			t.Errorf("with markup\n  %q\nwithout\n  %q", shown[0].Text, shown[1].Text)
 		}
 	})

@@ -65,11 +65,17 @@ func markUp(m shipbell.Message) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
+		if l.Quote && (i == 0 || !m.Lines[i-1].Quote) {
+			b.WriteString("<blockquote expandable>")
+		}
 		if l.Label != "" {
 			b.WriteString("<b>" + escapeText(l.Label) + ":</b> ")
 		}
 		for _, s := range l.Spans {
 			markUpSpan(&b, s)
+		}
+		if l.Quote && (i == len(m.Lines)-1 || !m.Lines[i+1].Quote) {
+			b.WriteString("</blockquote>")
 		}
 	}
 	return b.String()
@@ -193,7 +199,8 @@ func clean(m shipbell.Message) shipbell.Message {
 func clone(m shipbell.Message, change func(shipbell.Span) shipbell.Span) shipbell.Message {
 	lines := make([]shipbell.Line, len(m.Lines))
 	for i, l := range m.Lines {
-		lines[i] = shipbell.Line{Label: l.Label, Spans: make([]shipbell.Span, len(l.Spans))}
+		lines[i] = l
+		lines[i].Spans = make([]shipbell.Span, len(l.Spans))
 		for j, s := range l.Spans {
 			lines[i].Spans[j] = change(s)
 		}

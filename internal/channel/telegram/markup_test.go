@@ -75,10 +75,26 @@ var awkward = []struct {
 		{Label: strings.Repeat("<l>", 1000), Spans: []shipbell.Span{{Text: "one"}}},
 		{Label: strings.Repeat("🔔", 3000), Spans: []shipbell.Span{{Text: "two"}}},
 	}}},
+	{"quotations", deployment("Fix <it>", append(append(quoted("</blockquote> & <b>", "", "  indented \u202e", "\x1b[31m"), shipbell.Line{}), quoted("", " ")...)...)},
+	{"10-kB-quotation", deployment("Fix it", quoted(strings.Split(strings.Repeat("A line of a log & no end <in sight>.\n", 280), "\n")...)...)},
+	{"one-line-of-10-kB-quoted", deployment("Fix it", append(quoted(strings.Repeat("<x>🚀 ", 2000)), quoted("the next")...)...)},
 	{"addresses-beyond-32-KiB", shipbell.Message{Lines: []shipbell.Line{{Label: "Log", Spans: []shipbell.Span{
 		{Text: "one & ", URL: "https://example.com/" + strings.Repeat("1", 20_000)},
 		{Text: "two", URL: "https://example.com/" + strings.Repeat("2", 20_000)},
 	}}}}},
+}
+
+// quoted are lines of a log.
+func quoted(texts ...string) []shipbell.Line {
+	var lines []shipbell.Line
+	for _, t := range texts {
+		l := shipbell.Line{Quote: true}
+		if t != "" {
+			l.Spans = []shipbell.Span{{Text: t, Give: 9}}
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 // TestGoldenRequests holds the exact requests for every awkward message.

@@ -30,6 +30,7 @@ var Start = time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
 type everywhere []shipbell.ChannelID
 
 func (e everywhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return e }
+func (e everywhere) Everywhere() []shipbell.ChannelID                  { return e }
 
 // suite is one store with a ledger on it and a clock that stands still.
 type suite struct {
@@ -56,6 +57,18 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"StrangerIsNotAnnounced", strangerIsNotAnnounced},
 		{"LateKeyMerges", lateKeyMerges},
 		{"MergeKeepsTheMessage", mergeKeepsTheMessage},
+		{"AlertWaitsForTheMessage", alertWaitsForTheMessage},
+		{"FirstPostTellsTheFailure", firstPostTellsTheFailure},
+		{"AlertIsKeptTrue", alertIsKeptTrue},
+		{"MergeRemovesTheLater", mergeRemovesTheLater},
+		{"PostUnderWayWhileMerged", postUnderWayWhileMerged},
+		{"ReportIsOneTransaction", reportIsOneTransaction},
+		{"BaselineIsQuiet", baselineIsQuiet},
+		{"LateIsOneBulletin", lateIsOneBulletin},
+		{"TellAgain", tellAgain},
+		{"RecentByName", recentByName},
+		{"WatchesInOrder", watchesInOrder},
+		{"SearchAsPeopleDo", searchAsPeopleDo},
 		{"InvalidEventIsRefused", invalidEventIsRefused},
 		{"ConcurrentPushesOfOneID", concurrentPushesOfOneID},
 		{"ConcurrentIDs", concurrentIDs},
@@ -156,9 +169,9 @@ func (s *suite) story(id string) ledger.Story {
 // next returns the announcement that is to be delivered in a channel.
 func (s *suite) next(c shipbell.ChannelID) shipbell.Announcement {
 	s.Helper()
-	a, d, err := s.ledger.Stale(s.Context(), c)
+	a, subject, err := s.ledger.Stale(s.Context(), c)
 	s.must(err)
-	if d.ID != a.Deployment || d.Revision != a.Wanted {
+	if d := subject.Deployment; d.ID != a.Deployment || d.Revision != a.Wanted {
 		s.Fatalf("stale announcement %+v came with deployment %d at revision %d", a, d.ID, d.Revision)
 	}
 	return a
@@ -179,7 +192,7 @@ func (s *suite) show(a shipbell.Announcement, ref shipbell.MessageRef) {
 	s.Helper()
 	attempt := shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel, Revision: a.Wanted, At: s.now, Edit: a.Ref != ""}
 	a.Shown, a.Ref, a.Tries = a.Wanted, ref, a.Tries+1
-	s.must(s.ledger.Mark(s.Context(), a, attempt, shipbell.Lane{Channel: a.Channel, LastSuccess: s.now}))
+	s.must(s.ledger.Mark(s.Context(), a, attempt, shipbell.Lane{Channel: a.Channel, LastSuccess: s.now}, nil))
 }
 
 func (s *suite) update(fn func(ledger.Tx) error) error { return s.store.Update(s.Context(), fn) }
@@ -207,8 +220,8 @@ func firstEventOpens(s *suite) {
 	s.equal("deployment", story.Deployment, want)
 	s.equal("events", story.Events, []shipbell.Event{e})
 	s.equal("announcements", story.Announcements, []shipbell.Announcement{
-		{Deployment: rec.Deployment, Channel: ChannelA, Wanted: 1},
-		{Deployment: rec.Deployment, Channel: ChannelB, Wanted: 1},
+		{Deployment: rec.Deployment, Channel: ChannelA, Urgency: shipbell.UrgencyNormal, Wanted: 1},
+		{Deployment: rec.Deployment, Channel: ChannelB, Urgency: shipbell.UrgencyNormal, Wanted: 1},
 	})
 	s.equal("woken", s.woken, []shipbell.ChannelID{ChannelA, ChannelB})
 }
@@ -237,8 +250,15 @@ func laterEventChanges(s *suite) {
 	s.show(s.next(ChannelA), "message-1")
 	s.nothingDue(ChannelA)
 	s.record(Push("a", outcome(shipbell.Failure), func(e *shipbell.Event) { e.Error = "exit status 1" }), ledger.Changed)
+	alert := s.next(ChannelA)
+	s.equal("first the alert", alert, shipbell.Announcement{
+		Deployment: alert.Deployment, Channel: ChannelA, Part: shipbell.PartAlert, Urgency: shipbell.UrgencyHigh, Wanted: 2, Main: "message-1",
+	})
+	s.show(alert, "alert-1")
 	a := s.next(ChannelA)
-	s.equal("stale announcement", a, shipbell.Announcement{Deployment: a.Deployment, Channel: ChannelA, Wanted: 2, Shown: 1, Ref: "message-1", Tries: 1})
+	s.equal("then the message", a, shipbell.Announcement{
+		Deployment: a.Deployment, Channel: ChannelA, Urgency: shipbell.UrgencyNormal, Wanted: 2, Shown: 1, Ref: "message-1", Tries: 1, Main: "message-1",
+	})
 	d := s.story("a").Deployment
 	if d.Status != shipbell.Failure || d.Error != "exit status 1" || d.Took() != 34*time.Second {
 		s.Fatalf("after the outcome: %+v", d)
@@ -295,7 +315,7 @@ func mergeKeepsTheMessage(s *suite) {
 	for s.next(ChannelA).Deployment == 1 {
 		a := s.next(ChannelA)
 		a.DueAt = s.now.Add(time.Hour)
-		s.must(s.ledger.Mark(s.Context(), a, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now}, shipbell.Lane{Channel: ChannelA}))
+		s.must(s.ledger.Mark(s.Context(), a, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now}, shipbell.Lane{Channel: ChannelA}, nil))
 	}
 	s.show(s.next(ChannelA), "a-b")
 	s.show(s.next(ChannelB), "b-a")
@@ -458,7 +478,7 @@ func staleInOrderAndDue(s *suite) {
 	first := s.next(ChannelA)
 	s.equal("first", first.Deployment, shipbell.DeploymentID(1))
 	first.DueAt, first.Tries = s.now.Add(time.Minute), 1
-	s.must(s.ledger.Mark(s.Context(), first, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now, Fault: shipbell.FaultRefused, Detail: "no"}, shipbell.Lane{Channel: ChannelA}))
+	s.must(s.ledger.Mark(s.Context(), first, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now, Fault: shipbell.FaultRefused, Detail: "no"}, shipbell.Lane{Channel: ChannelA}, nil))
 	s.show(s.next(ChannelA), "b")
 	s.show(s.next(ChannelA), "c")
 	s.equal("next due", s.nothingDue(ChannelA), s.now.Add(time.Minute))
@@ -472,8 +492,9 @@ func markStoresHandleAndAttempt(s *suite) {
 	a := s.next(ChannelA)
 	attempt := shipbell.Attempt{Deployment: a.Deployment, Channel: ChannelA, Revision: 1, At: s.now, Took: 20 * time.Millisecond, Detail: "message 7"}
 	a.Shown, a.Ref, a.Tries = 1, `{"id":7}`, 1
-	s.must(s.ledger.Mark(s.Context(), a, attempt, shipbell.Lane{Channel: ChannelA}))
+	s.must(s.ledger.Mark(s.Context(), a, attempt, shipbell.Lane{Channel: ChannelA}, nil))
 	story := s.story("a")
+	a.Main = a.Ref
 	s.equal("announcement", story.Announcements[0], a)
 	s.equal("attempts", story.Attempts, []shipbell.Attempt{attempt})
 }
@@ -484,7 +505,7 @@ func attemptsAreBounded(s *suite) {
 	for i := range ledger.KeptAttempts + 20 {
 		a.Tries++
 		s.now = s.now.Add(time.Second)
-		s.must(s.ledger.Mark(s.Context(), a, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now, Fault: shipbell.FaultTemporary, Detail: fmt.Sprint(i)}, shipbell.Lane{Channel: ChannelA}))
+		s.must(s.ledger.Mark(s.Context(), a, shipbell.Attempt{Deployment: 1, Channel: ChannelA, At: s.now, Fault: shipbell.FaultTemporary, Detail: fmt.Sprint(i)}, shipbell.Lane{Channel: ChannelA}, nil))
 	}
 	attempts := s.story("a").Attempts
 	s.equal("kept", len(attempts), ledger.KeptAttempts)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,12 @@ type data struct {
 	attempts      map[shipbell.DeploymentID][]shipbell.Attempt
 	lanes         map[shipbell.ChannelID]shipbell.Lane
 	ids           map[shipbell.KeyIdentity]known
+	merged        map[shipbell.DeploymentID]shipbell.DeploymentID
+	bulletins     map[shipbell.BulletinID]shipbell.Bulletin
+	memories      map[shipbell.Source]string
+	watches       map[shipbell.DeploymentID]time.Time
 	lastID        shipbell.DeploymentID
+	lastBulletin  shipbell.BulletinID
 	firstPosition int64
 	lastRecorded  time.Time
 }
@@ -39,6 +45,11 @@ type data struct {
 type announcementKey struct {
 	deployment shipbell.DeploymentID
 	channel    shipbell.ChannelID
+	part       shipbell.Part
+}
+
+func keyOf(a shipbell.Announcement) announcementKey {
+	return announcementKey{a.Deployment, a.Channel, a.Part}
 }
 
 // known is what is kept of a key. Position orders the ids that the state lists;
@@ -58,6 +69,10 @@ func New() *Store {
 		attempts:      make(map[shipbell.DeploymentID][]shipbell.Attempt),
 		lanes:         make(map[shipbell.ChannelID]shipbell.Lane),
 		ids:           make(map[shipbell.KeyIdentity]known),
+		merged:        make(map[shipbell.DeploymentID]shipbell.DeploymentID),
+		bulletins:     make(map[shipbell.BulletinID]shipbell.Bulletin),
+		memories:      make(map[shipbell.Source]string),
+		watches:       make(map[shipbell.DeploymentID]time.Time),
 	}}
 }
 
@@ -203,16 +218,6 @@ func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
 			put(t, t.ids, id, n)
 		}
 	}
-	for k, a := range maps.Clone(t.announcements) {
-		if k.deployment != younger {
-			continue
-		}
-		drop(t, t.announcements, k)
-		k.deployment, a.Deployment = older, older
-		if kept, ok := t.announcements[k]; !ok || (kept.Ref == "" && a.Ref != "") {
-			put(t, t.announcements, k, a)
-		}
-	}
 	moved := slices.Clone(t.attempts[older])
 	for _, a := range t.attempts[younger] {
 		a.Deployment = older
@@ -221,23 +226,41 @@ func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
 	if len(moved) > 0 {
 		put(t, t.attempts, older, moved)
 	}
-	drop(t, t.attempts, younger)
+	t.forgetDeliveries(younger)
 	drop(t, t.deployments, younger)
+	drop(t, t.watches, younger)
+	for id, into := range maps.Clone(t.merged) {
+		if into == younger {
+			put(t, t.merged, id, older)
+		}
+	}
+	put(t, t.merged, younger, older)
 	return nil
 }
 
-func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
-	for k, a := range maps.Clone(t.announcements) {
-		if k.deployment == id {
-			a.Wanted = want
-			put(t, t.announcements, k, a)
+func (t *tx) Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
+	into, ok := t.merged[id]
+	if !ok {
+		return 0, shipbell.ErrNotFound
+	}
+	return into, nil
+}
+
+func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error) {
+	var all []shipbell.Deployment
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(t.deployments))) {
+		d := t.deployments[id]
+		if len(all) < n && d.Type == typ && slices.Contains(names, d.Names()[0]) && (!unnamed || !d.Named()) {
+			all = append(all, d)
 		}
 	}
+	return all, nil
+}
+
+func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
 	for _, c := range channels {
-		k := announcementKey{id, c}
-		if _, ok := t.announcements[k]; !ok {
-			put(t, t.announcements, k, shipbell.Announcement{Deployment: id, Channel: c, Wanted: want})
-		}
+		a := shipbell.Announcement{Deployment: id, Channel: c, Urgency: shipbell.UrgencyNormal, Wanted: want}
+		put(t, t.announcements, keyOf(a), a)
 	}
 	return nil
 }
@@ -255,42 +278,57 @@ func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, 
 			}
 			continue
 		}
-		if best.Deployment == 0 || a.Deployment < best.Deployment {
+		if best.Deployment == 0 || order(a, best) < 0 {
 			best = a
 		}
 	}
 	if best.Deployment == 0 {
 		return shipbell.Announcement{}, ledger.NothingDue{Next: next}
 	}
-	return best, nil
+	return t.withMain(best), nil
+}
+
+// order compares announcements by what is delivered first.
+func order(a, b shipbell.Announcement) int {
+	return cmp.Or(cmp.Compare(b.Urgency, a.Urgency), cmp.Compare(a.Deployment, b.Deployment), cmp.Compare(a.Part, b.Part))
+}
+
+func (t *tx) withMain(a shipbell.Announcement) shipbell.Announcement {
+	a.Main = t.announcements[announcementKey{a.Deployment, a.Channel, shipbell.PartMain}].Ref
+	return a
 }
 
 func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
 	var as []shipbell.Announcement
 	for k, a := range t.announcements {
 		if k.deployment == id {
-			as = append(as, a)
+			as = append(as, t.withMain(a))
 		}
 	}
-	slices.SortFunc(as, func(a, b shipbell.Announcement) int { return cmp.Compare(a.Channel, b.Channel) })
+	slices.SortFunc(as, func(a, b shipbell.Announcement) int {
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Part, b.Part))
+	})
 	return as, nil
 }
 
-func (t *tx) Mark(a shipbell.Announcement, attempt shipbell.Attempt) error {
-	k := announcementKey{a.Deployment, a.Channel}
-	old, ok := t.announcements[k]
-	if !ok {
-		return nil
-	}
-	old.Shown, old.Ref, old.Tries, old.DueAt = a.Shown, a.Ref, a.Tries, a.DueAt
-	put(t, t.announcements, k, old)
+func (t *tx) PutAnnouncement(a shipbell.Announcement) error {
+	a.Main = ""
+	put(t, t.announcements, keyOf(a), a)
+	return nil
+}
 
-	kept := append(slices.Clone(t.attempts[a.Deployment]), attempt)
+func (t *tx) DropAnnouncement(a shipbell.Announcement) error {
+	drop(t, t.announcements, keyOf(a))
+	return nil
+}
+
+func (t *tx) KeepAttempt(attempt shipbell.Attempt) error {
+	kept := append(slices.Clone(t.attempts[attempt.Deployment]), attempt)
 	if n := count(kept, attempt.Channel); n > ledger.KeptAttempts {
 		i := slices.IndexFunc(kept, func(o shipbell.Attempt) bool { return o.Channel == attempt.Channel })
 		kept = slices.Delete(kept, i, i+1)
 	}
-	put(t, t.attempts, a.Deployment, kept)
+	put(t, t.attempts, attempt.Deployment, kept)
 	return nil
 }
 
@@ -362,6 +400,17 @@ func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
 	return ids, nil
 }
 
+func (t *tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledger.Found, error) {
+	var found []ledger.Found
+	for k, v := range t.ids {
+		if k.Type == typ && strings.HasPrefix(k.ID, text) {
+			found = append(found, ledger.Found{Key: k, Deployment: v.deployment})
+		}
+	}
+	slices.SortFunc(found, func(a, b ledger.Found) int { return cmp.Compare(a.Key.ID, b.Key.ID) })
+	return found[:min(n, len(found))], nil
+}
+
 func (t *tx) LastRecorded() (time.Time, error) { return t.lastRecorded, nil }
 
 func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
@@ -388,6 +437,12 @@ func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, l
 			drop(t, t.ids, id)
 		}
 	}
+	for id, b := range maps.Clone(t.bulletins) {
+		if b.At.Before(before) && !t.waits(id.Subject(), channels) {
+			drop(t, t.bulletins, id)
+			t.forgetDeliveries(id.Subject())
+		}
+	}
 	swept := 0
 	for _, id := range slices.Sorted(maps.Keys(t.deployments)) {
 		if swept == limit {
@@ -405,7 +460,12 @@ func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, l
 // waits reports whether the deployment is yet to be delivered in a channel.
 func (t *tx) waits(id shipbell.DeploymentID, channels []shipbell.ChannelID) bool {
 	return slices.ContainsFunc(channels, func(c shipbell.ChannelID) bool {
-		return t.announcements[announcementKey{id, c}].Stale()
+		for k, a := range t.announcements {
+			if k.deployment == id && k.channel == c && a.Stale() {
+				return true
+			}
+		}
+		return false
 	})
 }
 
@@ -419,12 +479,78 @@ func (t *tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) {
 			put(t, t.ids, k.Identity(), n)
 		}
 	}
+	t.forgetDeliveries(id)
+	for merged, into := range maps.Clone(t.merged) {
+		if into == id {
+			drop(t, t.merged, merged)
+		}
+	}
+	drop(t, t.events, id)
+	drop(t, t.watches, id)
+	drop(t, t.deployments, id)
+}
+
+// forgetDeliveries deletes announcements and attempts.
+func (t *tx) forgetDeliveries(id shipbell.DeploymentID) {
 	for k := range maps.Clone(t.announcements) {
 		if k.deployment == id {
 			drop(t, t.announcements, k)
 		}
 	}
-	drop(t, t.events, id)
 	drop(t, t.attempts, id)
-	drop(t, t.deployments, id)
+}
+
+func (t *tx) Memory(s shipbell.Source) (string, error) { return t.memories[s], nil }
+
+func (t *tx) PutMemory(s shipbell.Source, memory string) error {
+	put(t, t.memories, s, memory)
+	return nil
+}
+
+func (t *tx) Bulletin(id shipbell.BulletinID) (shipbell.Bulletin, error) {
+	b, ok := t.bulletins[id]
+	if !ok {
+		return shipbell.Bulletin{}, shipbell.ErrNotFound
+	}
+	return b, nil
+}
+
+func (t *tx) BulletinOf(key string) (shipbell.Bulletin, error) {
+	for _, b := range t.bulletins {
+		if b.Key == key {
+			return b, nil
+		}
+	}
+	return shipbell.Bulletin{}, shipbell.ErrNotFound
+}
+
+func (t *tx) PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error) {
+	if b.ID == 0 {
+		b.ID = t.lastBulletin + 1
+		set(t, &t.lastBulletin, b.ID)
+	}
+	put(t, t.bulletins, b.ID, b)
+	return b.ID, nil
+}
+
+func (t *tx) Watch(id shipbell.DeploymentID, due time.Time) error {
+	if due.IsZero() {
+		drop(t, t.watches, id)
+	} else {
+		put(t, t.watches, id, due)
+	}
+	return nil
+}
+
+func (t *tx) Due(now time.Time, n int) ([]shipbell.DeploymentID, error) {
+	var ids []shipbell.DeploymentID
+	for id, due := range t.watches {
+		if !due.After(now) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b shipbell.DeploymentID) int {
+		return cmp.Or(t.watches[a].Compare(t.watches[b]), cmp.Compare(a, b))
+	})
+	return ids[:min(n, len(ids))], nil
 }

@@ -19,7 +19,9 @@ import (
 
 type chat struct{}
 
-func (chat) Channels(shipbell.Deployment) []shipbell.ChannelID {
+func (c chat) Channels(shipbell.Deployment) []shipbell.ChannelID { return c.Everywhere() }
+
+func (chat) Everywhere() []shipbell.ChannelID {
 	return []shipbell.ChannelID{"telegram:-1001234567890"}
 }
 

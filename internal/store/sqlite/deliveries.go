@@ -29,18 +29,13 @@ func (t *tx) lane(c shipbell.ChannelID) (int64, error) {
 }
 
 func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
-	if want > 1 {
-		if err := t.exec(`UPDATE announcements SET wanted = $2 WHERE deployment = $1`, int64(id), int64(want)); err != nil {
-			return fmt.Errorf("announce deployment %d: %w", id, err)
-		}
-	}
 	for _, c := range channels {
 		lane, err := t.lane(c)
 		if err != nil {
 			return err
 		}
-		err = t.exec(`INSERT INTO announcements (deployment, lane, wanted, shown, ref, tries, due_ms)
-			VALUES ($1, $2, $3, 0, '', 0, 0) ON CONFLICT (deployment, lane) DO NOTHING`, int64(id), lane, int64(want))
+		err = t.exec(`INSERT INTO announcements (deployment, lane, part, urgency, wanted, shown, ref, tries, due_ms)
+			VALUES ($1, $2, 0, $3, $4, 0, '', 0, 0)`, int64(id), lane, int64(shipbell.UrgencyNormal), int64(want))
 		if err != nil {
 			return fmt.Errorf("announce deployment %d: %w", id, err)
 		}
@@ -48,19 +43,23 @@ func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels
 	return nil
 }
 
-const announcementColumns = `a.deployment, l.channel, a.wanted, a.shown, a.ref, a.tries, a.due_ms`
+const (
+	announcementColumns = `a.deployment, l.channel, a.part, a.urgency, a.wanted, a.shown, a.ref, a.tries, a.due_ms, coalesce(m.ref, '')`
+	announcementTables  = `lanes l JOIN announcements a ON a.lane = l.id
+		LEFT JOIN announcements m ON m.deployment = a.deployment AND m.lane = a.lane AND m.part = 0`
+)
 
 func scanAnnouncement(row interface{ Scan(...any) error }) (shipbell.Announcement, error) {
 	var a shipbell.Announcement
 	var due int64
-	err := row.Scan(&a.Deployment, &a.Channel, &a.Wanted, &a.Shown, &a.Ref, &a.Tries, &due)
+	err := row.Scan(&a.Deployment, &a.Channel, &a.Part, &a.Urgency, &a.Wanted, &a.Shown, &a.Ref, &a.Tries, &due, &a.Main)
 	a.DueAt = fromMS(due)
 	return a, err
 }
 
 func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error) {
-	a, err := scanAnnouncement(t.row(`SELECT `+announcementColumns+` FROM lanes l JOIN announcements a ON a.lane = l.id
-		WHERE l.channel = $1 AND a.shown < a.wanted AND a.due_ms <= $2 ORDER BY a.deployment LIMIT 1`, string(c), ms(now)))
+	a, err := scanAnnouncement(t.row(`SELECT `+announcementColumns+` FROM `+announcementTables+`
+		WHERE l.channel = $1 AND a.shown < a.wanted AND a.due_ms <= $2 ORDER BY a.urgency DESC, a.deployment, a.part LIMIT 1`, string(c), ms(now)))
 	if err == nil {
 		return a, nil
 	}
@@ -82,41 +81,61 @@ func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, e
 		a, err := scanAnnouncement(rows)
 		as = append(as, a)
 		return err
-	}, `SELECT `+announcementColumns+` FROM announcements a JOIN lanes l ON l.id = a.lane
-		WHERE a.deployment = $1 ORDER BY l.channel`, int64(id))
+	}, `SELECT `+announcementColumns+` FROM `+announcementTables+`
+		WHERE a.deployment = $1 ORDER BY l.channel, a.part`, int64(id))
 	if err != nil {
 		return nil, fmt.Errorf("read announcements of deployment %d: %w", id, err)
 	}
 	return as, nil
 }
 
-func (t *tx) Mark(a shipbell.Announcement, attempt shipbell.Attempt) error {
+func (t *tx) PutAnnouncement(a shipbell.Announcement) error {
 	lane, err := t.lane(a.Channel)
 	if err != nil {
 		return err
 	}
-	res, err := t.execResult(`UPDATE announcements SET shown = $3, ref = $4, tries = $5, due_ms = $6
-		WHERE deployment = $1 AND lane = $2`,
-		int64(a.Deployment), lane, int64(a.Shown), string(a.Ref), int64(a.Tries), ms(a.DueAt))
+	err = t.exec(`INSERT INTO announcements (deployment, lane, part, urgency, wanted, shown, ref, tries, due_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (deployment, lane, part) DO UPDATE SET
+		urgency = excluded.urgency, wanted = excluded.wanted, shown = excluded.shown, ref = excluded.ref,
+		tries = excluded.tries, due_ms = excluded.due_ms`,
+		int64(a.Deployment), lane, int64(a.Part), int64(a.Urgency), int64(a.Wanted), int64(a.Shown), string(a.Ref), int64(a.Tries), ms(a.DueAt))
 	if err != nil {
-		return fmt.Errorf("mark announcement: %w", err)
+		return fmt.Errorf("store announcement: %w", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	return nil
+}
+
+func (t *tx) DropAnnouncement(a shipbell.Announcement) error {
+	lane, err := t.lane(a.Channel)
+	if err != nil {
 		return err
 	}
-	err = t.exec(`INSERT INTO attempts (deployment, lane, n, revision, at_ms, edit, took_ms, fault, detail)
-		SELECT $1, $2, coalesce(max(n), 0) + 1, $3, $4, $5, $6, $7, $8 FROM attempts WHERE deployment = $1 AND lane = $2`,
-		int64(attempt.Deployment), lane, int64(attempt.Revision), ms(attempt.At), boolInt(attempt.Edit),
-		attempt.Took.Milliseconds(), string(attempt.Fault), attempt.Detail)
+	err = t.exec(`DELETE FROM announcements WHERE deployment = $1 AND lane = $2 AND part = $3`, int64(a.Deployment), lane, int64(a.Part))
+	if err != nil {
+		return fmt.Errorf("drop announcement: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) KeepAttempt(attempt shipbell.Attempt) error {
+	lane, err := t.lane(attempt.Channel)
+	if err != nil {
+		return err
+	}
+	var n int64
+	err = t.row(`INSERT INTO attempts (deployment, lane, n, part, revision, at_ms, edit, took_ms, fault, detail)
+		SELECT $1, $2, coalesce(max(n), 0) + 1, $3, $4, $5, $6, $7, $8, $9 FROM attempts WHERE deployment = $1 AND lane = $2
+		RETURNING n`,
+		int64(attempt.Deployment), lane, int64(attempt.Part), int64(attempt.Revision), ms(attempt.At), boolInt(attempt.Edit),
+		attempt.Took.Milliseconds(), string(attempt.Fault), attempt.Detail).Scan(&n)
 	if err != nil {
 		return fmt.Errorf("keep attempt: %w", err)
 	}
-	if a.Tries <= ledger.KeptAttempts {
+	if n <= ledger.KeptAttempts {
 		return nil
 	}
-	err = t.exec(`DELETE FROM attempts WHERE deployment = $1 AND lane = $2 AND n <=
-		(SELECT max(n) FROM attempts WHERE deployment = $1 AND lane = $2) - $3`,
-		int64(attempt.Deployment), lane, ledger.KeptAttempts)
+	err = t.exec(`DELETE FROM attempts WHERE deployment = $1 AND lane = $2 AND n <= $3`,
+		int64(attempt.Deployment), lane, n-ledger.KeptAttempts)
 	if err != nil {
 		return fmt.Errorf("keep attempt: %w", err)
 	}
@@ -135,11 +154,11 @@ func (t *tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
 	err := t.each(func(rows *sql.Rows) error {
 		a := shipbell.Attempt{Deployment: id}
 		var at, edit, took int64
-		err := rows.Scan(&a.Channel, &a.Revision, &at, &edit, &took, &a.Fault, &a.Detail)
+		err := rows.Scan(&a.Channel, &a.Part, &a.Revision, &at, &edit, &took, &a.Fault, &a.Detail)
 		a.At, a.Edit, a.Took = fromMS(at), edit != 0, time.Duration(took)*time.Millisecond
 		as = append(as, a)
 		return err
-	}, `SELECT l.channel, a.revision, a.at_ms, a.edit, a.took_ms, a.fault, a.detail
+	}, `SELECT l.channel, a.part, a.revision, a.at_ms, a.edit, a.took_ms, a.fault, a.detail
 		FROM attempts a JOIN lanes l ON l.id = a.lane WHERE a.deployment = $1 ORDER BY a.at_ms, a.n`, int64(id))
 	if err != nil {
 		return nil, fmt.Errorf("read attempts of deployment %d: %w", id, err)

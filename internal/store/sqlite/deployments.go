@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
@@ -92,8 +93,8 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 		t.lastID--
 		return 0, shipbell.ErrConflict
 	}
-	err = t.exec(`INSERT INTO deployments (id, revision, recorded_ms) VALUES ($1, $2, $3)`,
-		int64(id), int64(d.Revision), ms(d.RecordedAt))
+	err = t.exec(`INSERT INTO deployments (id, revision, recorded_ms, place, unnamed) VALUES ($1, $2, $3, $4, $5)`,
+		int64(id), int64(d.Revision), ms(d.RecordedAt), place(d.Type, d.Names()[0]), boolInt(!d.Named()))
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
@@ -106,13 +107,45 @@ func (t *tx) Save(d shipbell.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
-	err = t.exec(`UPDATE deployments SET revision = $2, doc = $3 WHERE id = $1`,
-		int64(d.ID), int64(d.Revision), string(doc))
+	err = t.exec(`UPDATE deployments SET revision = $2, doc = $3, place = $4, unnamed = $5 WHERE id = $1`,
+		int64(d.ID), int64(d.Revision), string(doc), place(d.Type, d.Names()[0]), boolInt(!d.Named()))
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
 	_, err = t.bind(d)
 	return err
+}
+
+// place is where a deployment is looked for by name.
+func place(t shipbell.ProjectType, name string) string { return string(t) + "/" + name }
+
+func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error) {
+	query := `SELECT id FROM deployments WHERE place = $1 ORDER BY id DESC LIMIT $2`
+	if unnamed {
+		query = `SELECT id FROM deployments WHERE place = $1 AND unnamed = 1 ORDER BY id DESC LIMIT $2`
+	}
+	var ids []shipbell.DeploymentID
+	for _, name := range names {
+		err := t.each(func(rows *sql.Rows) error {
+			var id shipbell.DeploymentID
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, query, place(typ, name), n)
+		if err != nil {
+			return nil, fmt.Errorf("read recent deployments of %s: %w", name, err)
+		}
+	}
+	slices.SortFunc(ids, func(a, b shipbell.DeploymentID) int { return cmp.Compare(b, a) })
+	all := make([]shipbell.Deployment, 0, min(n, len(ids)))
+	for _, id := range ids[:min(n, len(ids))] {
+		d, err := t.Deployment(id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
 }
 
 // bind adds the deployment's keys and returns how many were new; those that are
@@ -142,12 +175,13 @@ const eventSpan = 1 << 20
 
 // eventDoc is what is stored of an event beside its columns.
 type eventDoc struct {
-	Keys []shipbell.Key `json:"keys"`
+	Keys   []shipbell.Key `json:"keys"`
+	Joined string         `json:"joined,omitempty"`
 	shipbell.Observation
 }
 
 func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
-	doc, err := json.Marshal(eventDoc{Keys: e.Keys, Observation: e.Observation})
+	doc, err := json.Marshal(eventDoc{Keys: e.Keys, Joined: e.Joined, Observation: e.Observation})
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
 	}
@@ -203,7 +237,7 @@ func scanEvent(row interface{ Scan(...any) error }) (shipbell.Event, error) {
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return shipbell.Event{}, err
 	}
-	e.At, e.ReceivedAt, e.Keys, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Observation
+	e.At, e.ReceivedAt, e.Keys, e.Joined, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Joined, d.Observation
 	return e, nil
 }
 
@@ -241,14 +275,13 @@ func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
 		}
 	}
 	for _, statement := range []string{
-		// The younger announcement takes over where only it has a message.
-		`DELETE FROM announcements WHERE deployment = $1 AND ref = '' AND EXISTS (
-			SELECT 1 FROM announcements y WHERE y.deployment = $2 AND y.lane = announcements.lane AND y.ref <> '')`,
-		`UPDATE OR IGNORE announcements SET deployment = $1 WHERE deployment = $2`,
-		`DELETE FROM announcements WHERE $1 <> $2 AND deployment = $2`,
 		`UPDATE attempts SET deployment = $1, n = n + coalesce(
 			(SELECT max(o.n) FROM attempts o WHERE o.deployment = $1 AND o.lane = attempts.lane), 0) WHERE deployment = $2`,
+		`DELETE FROM announcements WHERE $1 <> $2 AND deployment = $2`,
+		`DELETE FROM watches WHERE $1 <> $2 AND deployment = $2`,
 		`DELETE FROM deployments WHERE $1 <> $2 AND id = $2`,
+		`UPDATE merged SET into_id = $1 WHERE into_id = $2`,
+		`INSERT INTO merged (into_id, id) VALUES ($1, $2)`,
 	} {
 		if err := t.exec(statement, int64(older), int64(younger)); err != nil {
 			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
@@ -258,6 +291,18 @@ func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
 		return err
 	}
 	return t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(younger)*eventSpan, (int64(younger)+1)*eventSpan)
+}
+
+func (t *tx) Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
+	var into int64
+	err := t.row(`SELECT into_id FROM merged WHERE id = $1`, int64(id)).Scan(&into)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("deployment %d: %w", id, shipbell.ErrNotFound)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find deployment %d: %w", id, err)
+	}
+	return shipbell.DeploymentID(into), nil
 }
 
 // keepFloor makes sure that the number of a deployment that goes is not used

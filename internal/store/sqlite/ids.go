@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
 )
 
 func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
@@ -23,6 +24,23 @@ func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
 	}
 	slices.Reverse(ids)
 	return ids, nil
+}
+
+func (t *tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledger.Found, error) {
+	var found []ledger.Found
+	err := t.each(func(rows *sql.Rows) error {
+		f := ledger.Found{Key: shipbell.KeyIdentity{Type: typ}}
+		var deployment sql.NullInt64
+		err := rows.Scan(&f.Key.ID, &deployment)
+		f.Deployment = shipbell.DeploymentID(deployment.Int64)
+		found = append(found, f)
+		return err
+		// Ids are compared byte by byte, and no id goes on with the last character.
+	}, `SELECT id, deployment FROM keys WHERE type = $1 AND id >= $2 AND id < $2 || char(1114111) ORDER BY id LIMIT $3`, string(typ), text, n)
+	if err != nil {
+		return nil, fmt.Errorf("find keys: %w", err)
+	}
+	return found, nil
 }
 
 func (t *tx) LastRecorded() (time.Time, error) {
@@ -69,6 +87,9 @@ func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int
 func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
 	if err := t.exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
 		return 0, fmt.Errorf("sweep ids: %w", err)
+	}
+	if err := t.sweepBulletins(before, channels); err != nil {
+		return 0, fmt.Errorf("sweep bulletins: %w", err)
 	}
 	ids, err := t.old(before, channels, limit)
 	if err != nil {
@@ -137,6 +158,8 @@ func (t *tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
 		t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(id)*eventSpan, (int64(id)+1)*eventSpan),
 		t.exec(`DELETE FROM announcements WHERE deployment = $1`, int64(id)),
 		t.exec(`DELETE FROM attempts WHERE deployment = $1`, int64(id)),
+		t.exec(`DELETE FROM watches WHERE deployment = $1`, int64(id)),
+		t.exec(`DELETE FROM merged WHERE into_id = $1`, int64(id)),
 		t.exec(`DELETE FROM deployments WHERE id = $1`, int64(id)),
 		t.keepFloor(id),
 	)

@@ -44,6 +44,7 @@ func TestStore(t *testing.T) {
 type nowhere struct{}
 
 func (nowhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return nil }
+func (nowhere) Everywhere() []shipbell.ChannelID                  { return nil }
 
 func record(t *testing.T, s *sqlite.Store, id string, want ledger.Verdict) {
 	t.Helper()
@@ -117,12 +118,22 @@ func TestOlderFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Shown, a.Ref, a.Tries = a.Wanted, "7", 1
-	if err := l.Mark(t.Context(), a, shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel}, shipbell.Lane{Channel: a.Channel}); err != nil {
+	if err := l.Mark(t.Context(), a, shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel}, shipbell.Lane{Channel: a.Channel}, nil); err != nil {
 		t.Fatal(err)
 	}
 	story, err := l.Story(t.Context(), ledgertest.Push("build-abc123").Keys[0])
 	if err != nil || len(story.Attempts) != 1 || len(story.Events) != 1 {
 		t.Errorf("story after the migration: %+v, %v", story, err)
+	}
+	err = s.View(t.Context(), func(tx ledger.Tx) error {
+		recent, err := tx.Recent(shipbell.Worker, []string{story.Deployment.Project}, 10, false)
+		if err == nil && len(recent) != 1 {
+			t.Errorf("by its project %d deployments are found after the migration, want 1", len(recent))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	metaCheck    = "check"         // written to prove that writing works
 	metaFloor    = "floor"         // deployment numbers up to this one were used
 	metaImported = "remembered_ms" // when ids were last imported
+	metaBulletin = "bulletin"      // the highest number of a bulletin so far
 )
 
 func ms(t time.Time) int64 {

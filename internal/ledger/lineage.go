@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+// remembered is how many of the newest deployments of a project are looked at
+// for what came before.
+const remembered = 200
+
+// lineage derives what the history says of a deployment.
+func lineage(tx Tx, d shipbell.Deployment) (shipbell.Lineage, error) {
+	var l shipbell.Lineage
+	history, err := siblings(tx, d)
+	if err != nil {
+		return l, err
+	}
+	// From the oldest start to the newest.
+	for _, s := range history {
+		succeeded := s.Status == shipbell.Success
+		if succeeded && (l.Live == nil || !s.StartedAt.Before(l.Live.StartedAt)) {
+			l.Live = &s
+		}
+		switch {
+		case s.ID == d.ID:
+		case s.StartedAt.Before(d.StartedAt) && succeeded:
+			l.Previous, l.Failures, l.FailingSince = &s, 0, time.Time{}
+		case s.StartedAt.Before(d.StartedAt) && s.Status == shipbell.Failure:
+			if l.Failures++; l.Failures == 1 {
+				l.FailingSince = s.StartedAt
+			}
+		case !s.StartedAt.Before(d.StartedAt) && !succeeded:
+			l.Waiting = append(l.Waiting, s)
+		}
+	}
+	l.RolledBackTo, err = rolledBackTo(tx, d)
+	return l, err
+}
+
+// siblings are the deployments to the same place, the oldest start first, itself
+// included.
+func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
+	recent, err := tx.Recent(d.Type, d.Names(), remembered, false)
+	if err != nil {
+		return nil, err
+	}
+	recent = slices.DeleteFunc(recent, func(s shipbell.Deployment) bool { return s.ID == d.ID || !shipbell.SamePlace(d, s) })
+	recent = append(recent, d)
+	slices.SortFunc(recent, func(a, b shipbell.Deployment) int { return a.StartedAt.Compare(b.StartedAt) })
+	return recent, nil
+}
+
+// rolledBackTo finds the deployment whose version a rollback put back.
+func rolledBackTo(tx Tx, d shipbell.Deployment) (*shipbell.Deployment, error) {
+	if d.Cause != shipbell.CauseRollback || d.VersionID == "" {
+		return nil, nil
+	}
+	found, err := tx.Find([]shipbell.Key{{Type: d.Type, ID: d.VersionID}})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range deploymentsOf(found) {
+		if id == d.ID {
+			continue
+		}
+		old, err := tx.Deployment(id)
+		if errors.Is(err, shipbell.ErrNotFound) {
+			continue
+		}
+		return &old, err
+	}
+	return nil, nil
+}

@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+// matched is how many of the newest deployments of a project are looked at for
+// one that an event fits without a shared key. More than that are not under way
+// at once.
+const matched = 32
+
+// recording is one event on its way into the ledger. It can run more than once.
+type recording struct {
+	*Ledger
+	event shipbell.Event
+	fresh shipbell.Deployment // what the event opens, should it be the first
+	quiet bool                // should it open a deployment, nobody is told
+	// baseline is set for what was there before anybody looked: it belongs to
+	// nothing that was pushed since.
+	baseline bool
+
+	result Recorded
+	joined string
+	stale  []shipbell.ChannelID
+}
+
+func (l *Ledger) recording(e shipbell.Event) *recording {
+	e.Joined = "" // the ledger's to say
+	r := &recording{Ledger: l, event: e, fresh: shipbell.NewDeployment(e)}
+	r.fresh.RecordedAt = l.now().UTC().Truncate(time.Millisecond)
+	return r
+}
+
+func (r *recording) run(tx Tx) error {
+	r.result, r.stale, r.joined = Recorded{}, nil, ""
+	candidates, err := r.candidates(tx)
+	if err != nil {
+		return err
+	}
+	// Most events are the first of their deployment; to try that first saves
+	// looking for what is not there.
+	if len(candidates) == 0 {
+		err := r.open(tx, r.fresh, r.event)
+		if !errors.Is(err, shipbell.ErrConflict) {
+			return err
+		}
+	}
+	found, err := tx.Find(r.event.Keys)
+	if err != nil {
+		return err
+	}
+	ids := deploymentsOf(found)
+	if len(found) > 0 && len(ids) == 0 {
+		r.result.Verdict = Remembered
+		return nil
+	}
+	known := make([]shipbell.Deployment, len(ids))
+	for i, id := range ids {
+		if known[i], err = tx.Deployment(id); err != nil {
+			return err
+		}
+	}
+	return r.join(tx, known, found, candidates)
+}
+
+// candidates are the deployments that the event could belong to without sharing
+// a key. A build step's word can only meet what nobody has named yet, which is
+// quick to look for: of a project that only pushes there is nothing.
+func (r *recording) candidates(tx Tx) ([]shipbell.Deployment, error) {
+	e := r.event
+	own := e.Source == shipbell.SourcePush || e.Source == shipbell.SourceExec
+	if r.baseline {
+		return nil, nil
+	}
+	recent, err := tx.Recent(e.Type, e.Names(), matched, own)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(recent, func(d shipbell.Deployment) bool { return shipbell.MatchOf(d, e) == 0 }), nil
+}
+
+// join brings the event to its deployment: the one that a key leads to, the only
+// one that it fits, or a new one.
+func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, candidates []shipbell.Deployment) error {
+	e := r.event
+	fit := slices.DeleteFunc(slices.Clone(known), func(d shipbell.Deployment) bool { return shipbell.Conflict(d, e) })
+	if len(fit) > 1 {
+		first := fit[0]
+		fit = slices.DeleteFunc(fit, func(d shipbell.Deployment) bool {
+			return d.ID != first.ID && shipbell.Conflicting(first, d)
+		})
+	}
+	stranger := slices.ContainsFunc(known, func(d shipbell.Deployment) bool { return shipbell.Stranger(d, e) })
+	if len(fit) == 0 && stranger {
+		return r.keepStranger(tx, known[0].ID)
+	}
+	// A key that leads to a deployment which this event is not about stays there.
+	elsewhere := func(k shipbell.Key) bool {
+		return slices.ContainsFunc(found, func(f Found) bool {
+			return f.Key == k.Identity() && !slices.ContainsFunc(fit, func(d shipbell.Deployment) bool { return d.ID == f.Deployment })
+		})
+	}
+	e.Keys = slices.DeleteFunc(slices.Clone(e.Keys), elsewhere)
+	if len(e.Keys) == 0 {
+		return r.keepStranger(tx, known[0].ID)
+	}
+	if len(fit) > 0 {
+		r.joined = "by key " + sharedKeys(fit[0], e)
+		return r.fold(tx, fit, e)
+	}
+	if d, match, ok := only(candidates, e); ok {
+		r.joined = match.String()
+		return r.fold(tx, []shipbell.Deployment{d}, e)
+	}
+	fresh := r.fresh
+	fresh.Keys = e.Keys
+	if len(e.Keys) != len(r.event.Keys) {
+		fresh = shipbell.NewDeployment(e)
+		fresh.RecordedAt = r.fresh.RecordedAt
+	}
+	switch {
+	case len(candidates) > 1:
+		r.joined = fmt.Sprintf("opened: %d deployments fit equally well", len(candidates))
+	case len(known) > 0:
+		r.joined = fmt.Sprintf("opened: what is known under its key %s is another deployment", known[0].ShownID)
+	}
+	return r.open(tx, fresh, e)
+}
+
+// sharedKeys names what an event and its deployment have in common.
+func sharedKeys(d shipbell.Deployment, e shipbell.Event) string {
+	var shared []string
+	for _, k := range e.Keys {
+		if slices.ContainsFunc(d.Keys, func(o shipbell.Key) bool { return o.Identity() == k.Identity() }) {
+			shared = append(shared, string(k.Kind)+" "+k.ID)
+		}
+	}
+	return strings.Join(shared, ", ")
+}
+
+// only returns the one candidate that fits best. Where two fit equally well none
+// is returned.
+func only(candidates []shipbell.Deployment, e shipbell.Event) (best shipbell.Deployment, how shipbell.Match, ok bool) {
+	for _, match := range shipbell.Matches() {
+		n := 0
+		for _, d := range candidates {
+			if shipbell.MatchOf(d, e) == match {
+				best = d
+				n++
+			}
+		}
+		if n > 0 {
+			return best, match, n == 1
+		}
+	}
+	return best, 0, false
+}
+
+// keepStranger keeps an event that names another project than the deployment
+// under its id. It changes nothing.
+func (r *recording) keepStranger(tx Tx, id shipbell.DeploymentID) error {
+	e := r.event
+	e.Joined = "kept only: its id is another project's"
+	err := tx.AddEvent(id, e)
+	if errors.Is(err, shipbell.ErrConflict) {
+		r.result = Recorded{Verdict: Repeated, Deployment: id}
+		return nil
+	}
+	r.joined = e.Joined
+	r.result = Recorded{Verdict: Unchanged, Deployment: id, Stranger: true}
+	return err
+}
+
+// open opens a deployment with its first event.
+func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
+	id, err := tx.Open(d)
+	if err != nil {
+		return err
+	}
+	e.Joined = r.joined
+	if err := tx.AddEvent(id, e); err != nil {
+		return err
+	}
+	d.ID = id
+	r.result = Recorded{Verdict: Opened, Deployment: id}
+	if r.quiet {
+		d.Quiet = true
+		if err := tx.Save(d); err != nil {
+			return err
+		}
+	}
+	if !quiet(d) {
+		r.stale = r.router.Channels(d)
+		if err := tx.Announce(id, d.Revision, r.stale); err != nil {
+			return err
+		}
+	}
+	return r.watch(tx, shipbell.Deployment{}, d)
+}
+
+// quiet reports whether nobody is told of the deployment.
+func quiet(d shipbell.Deployment) bool {
+	return d.Quiet && d.Status != shipbell.Failure && d.Alarm == nil
+}
+
+// fold applies an event to the first of the deployments; the others turn out to
+// be the same one and become part of it.
+func (r *recording) fold(tx Tx, known []shipbell.Deployment, e shipbell.Event) error {
+	before := known[0]
+	r.result = Recorded{Verdict: Unchanged, Deployment: before.ID}
+	after := before
+	for _, younger := range known[1:] {
+		var err error
+		if after, err = r.absorb(tx, after, younger); err != nil {
+			return err
+		}
+	}
+	if len(known) > 1 {
+		r.joined += fmt.Sprintf("; put together what had been %d deployments", len(known))
+	}
+	e.Joined = r.joined
+	switch err := tx.AddEvent(before.ID, e); {
+	case errors.Is(err, shipbell.ErrConflict) && len(known) == 1:
+		r.result.Verdict = Repeated
+		return nil
+	case err != nil && !errors.Is(err, shipbell.ErrConflict):
+		return err
+	}
+	after = shipbell.Apply(after, e)
+	if err := tx.Save(after); err != nil {
+		return err
+	}
+	return r.follow(tx, before, after)
+}
+
+// follow brings announcements and watch up to date with a change.
+func (r *recording) follow(tx Tx, before, after shipbell.Deployment) error {
+	if after.Revision != before.Revision {
+		r.result.Verdict = Changed
+		var err error
+		if r.stale, err = announce(tx, after, r.router.Channels(after)); err != nil {
+			return err
+		}
+	}
+	return r.watch(tx, before, after)
+}
+
+// absorb makes a younger deployment part of an older one, which it returns.
+func (r *recording) absorb(tx Tx, older, younger shipbell.Deployment) (shipbell.Deployment, error) {
+	events, err := tx.Events(younger.ID)
+	if err != nil {
+		return older, err
+	}
+	theirs, err := tx.Announcements(younger.ID)
+	if err != nil {
+		return older, err
+	}
+	if err := tx.Absorb(older.ID, younger.ID); err != nil {
+		return older, err
+	}
+	if err := adopt(tx, older.ID, theirs); err != nil {
+		return older, err
+	}
+	revision := older.Revision
+	for _, e := range events {
+		if !shipbell.Stranger(older, e) && !shipbell.Stranger(younger, e) {
+			older = shipbell.Apply(older, e)
+		}
+	}
+	older.Quiet = older.Quiet && younger.Quiet
+	if older.Alarm == nil {
+		older.Alarm = younger.Alarm
+	}
+	// The message of the younger one may be the one that stays; it must be
+	// brought up to date whatever it showed.
+	older.Revision = max(older.Revision, revision+1, younger.Revision+1)
+	return older, nil
+}

@@ -1,0 +1,298 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+// The policy of this file: a deployment of which nothing is heard any more is
+// looked at again. What started must end within a time that the project's own
+// history sets; what was called deployed must be seen at Cloudflare, where
+// Cloudflare is asked. Nothing is concluded from not seeing what cannot be seen.
+
+const (
+	// A project without a history gets this long; Workers Builds ends a build
+	// after 20 minutes, and it may have to wait for a machine.
+	defaultDeadline = 30 * time.Minute
+	minDeadline     = 5 * time.Minute
+	maxDeadline     = 60 * time.Minute
+	// deadlineHistory is how many of the last durations count, and
+	// leastHistory how few of them say something.
+	deadlineHistory = 20
+	leastHistory    = 3
+	// confirmAfter is how long Cloudflare may take to show what was deployed.
+	confirmAfter = 2 * time.Minute
+	// lookAgain is how often what waits for something is looked at.
+	lookAgain = 15 * time.Second
+	// giveUp is when what cannot be confirmed or is never over is let go.
+	giveUp      = 2 * time.Hour
+	giveUpAlarm = 7 * 24 * time.Hour
+	// dueBatch bounds one transaction.
+	dueBatch = 50
+)
+
+// Witness says what was looked at.
+type Witness interface {
+	// Looked returns when the last complete look began at the account of a
+	// project with one of the names, zero where no such project is known there.
+	Looked(t shipbell.ProjectType, names []string) time.Time
+}
+
+// blind sees nothing.
+type blind struct{}
+
+func (blind) Looked(shipbell.ProjectType, []string) time.Time { return time.Time{} }
+
+// watch sets when to look at a deployment again after a change, if at all.
+func (r *recording) watch(tx Tx, before, after shipbell.Deployment) error {
+	due := r.firstLook(after)
+	if due.IsZero() && r.firstLook(before).IsZero() {
+		return nil
+	}
+	return tx.Watch(after.ID, due)
+}
+
+// firstLook returns when a deployment in this state must be looked at.
+func (l *Ledger) firstLook(d shipbell.Deployment) time.Time {
+	switch {
+	case d.ID == 0, d.Quiet, d.Environment == shipbell.Preview:
+		return time.Time{}
+	case d.Alarm != nil && d.Alarm.OverAt.IsZero():
+		return l.now()
+	case d.Status == shipbell.Queued, d.Status == shipbell.InProgress, d.Status == shipbell.Announced && l.asked:
+		return d.StartedAt.Add(minDeadline)
+	case d.Status == shipbell.Success && l.asked && !d.Claimed(shipbell.SourcePoll):
+		return d.FinishedAt.Add(confirmAfter)
+	case d.Status == shipbell.Skipped && l.asked:
+		return d.FinishedAt.Add(minDeadline)
+	}
+	return time.Time{}
+}
+
+// Watch looks at every deployment whose time has come, and raises and ends
+// alarms. It returns how many changed. Witness may be nil where nobody asks.
+func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
+	if w == nil {
+		w = blind{}
+	}
+	changed := 0
+	for {
+		var ids []shipbell.DeploymentID
+		err := l.store.View(ctx, func(tx Tx) (err error) {
+			ids, err = tx.Due(l.now(), dueBatch)
+			return err
+		})
+		if err != nil {
+			return changed, fmt.Errorf("watch: %w", err)
+		}
+		for _, id := range ids {
+			r := &recording{Ledger: l}
+			err := l.store.Update(ctx, func(tx Tx) error { return r.look(tx, id, w) })
+			if err != nil {
+				return changed, fmt.Errorf("watch deployment %d: %w", id, err)
+			}
+			for _, c := range r.stale {
+				l.wake(c)
+			}
+			if r.result.Verdict == Changed {
+				changed++
+			}
+		}
+		if len(ids) < dueBatch {
+			return changed, nil
+		}
+	}
+}
+
+// look looks at one deployment, and sets when to look again.
+func (r *recording) look(tx Tx, id shipbell.DeploymentID, w Witness) error {
+	r.result, r.stale = Recorded{}, nil
+	d, err := tx.Deployment(id)
+	if err != nil {
+		return tx.Watch(id, time.Time{}) // it was swept
+	}
+	history, err := siblings(tx, d)
+	if err != nil {
+		return err
+	}
+	after, again := d, time.Time{}
+	switch {
+	case d.Alarm != nil:
+		after, again = r.lookForEnd(d, history)
+	case d.Status == shipbell.Success:
+		return r.confirm(tx, d, history, w)
+	case d.Status == shipbell.Skipped:
+		after, again = r.lookAfterSkip(d, history)
+	case !d.Status.Final():
+		after, again = r.lookAtDeadline(d, history, w)
+	}
+	if after.Alarm != d.Alarm {
+		return r.alarm(tx, d, after)
+	}
+	return tx.Watch(id, again)
+}
+
+// alarm stores a change of the alarm and tells of it.
+func (r *recording) alarm(tx Tx, before, after shipbell.Deployment) error {
+	after.Revision++
+	if err := tx.Save(after); err != nil {
+		return err
+	}
+	if err := r.follow(tx, before, after); err != nil {
+		return err
+	}
+	if after.Alarm.OverAt.IsZero() {
+		return tx.Watch(after.ID, r.now().Add(lookAgain))
+	}
+	return nil
+}
+
+func (r *recording) raise(d shipbell.Deployment, reason shipbell.AlarmReason) shipbell.Deployment {
+	d.Alarm = &shipbell.Alarm{At: r.now().UTC().Truncate(time.Millisecond), Reason: reason}
+	return d
+}
+
+// lookForEnd ends an alarm when production has moved: with the deployment
+// itself, or with a later one.
+func (r *recording) lookForEnd(d shipbell.Deployment, history []shipbell.Deployment) (shipbell.Deployment, time.Time) {
+	now := r.now().UTC().Truncate(time.Millisecond)
+	moved := d.Status == shipbell.Success || slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
+		return s.ID != d.ID && s.Status == shipbell.Success && s.StartedAt.After(d.StartedAt)
+	})
+	switch {
+	case !d.Alarm.OverAt.IsZero():
+		return d, time.Time{}
+	case moved, d.Alarm.Reason == shipbell.AlarmUnfinished && d.Status.Final() && d.Status != shipbell.Failure:
+		over := *d.Alarm
+		over.OverAt = now
+		d.Alarm = &over
+		return d, time.Time{}
+	case now.Sub(d.Alarm.At) > giveUpAlarm:
+		return d, time.Time{}
+	}
+	return d, now.Add(lookAgain)
+}
+
+// lookAtDeadline raises an alarm for what started and did not end, or was
+// announced and is not seen.
+func (r *recording) lookAtDeadline(d shipbell.Deployment, history []shipbell.Deployment, w Witness) (shipbell.Deployment, time.Time) {
+	now := r.now()
+	deadline := d.StartedAt.Add(Deadline(history))
+	if now.Before(deadline) {
+		return d, deadline
+	}
+	// What was replaced while it waited says nothing about production.
+	if slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
+		return s.ID != d.ID && s.Status == shipbell.Success && s.StartedAt.After(d.StartedAt)
+	}) {
+		return d, time.Time{}
+	}
+	if d.Status != shipbell.Announced {
+		return r.raise(d, shipbell.AlarmUnfinished), time.Time{}
+	}
+	looked := w.Looked(d.Type, d.Names())
+	switch {
+	case looked.IsZero() || looked.Before(deadline):
+		return d, r.waitFor(d, now)
+	case unclear(d, history):
+		return d, time.Time{}
+	}
+	return r.raise(d, shipbell.AlarmMissing), time.Time{}
+}
+
+// waitFor returns when to look again for what has not been looked at yet, zero
+// when it is not worth it any more.
+func (r *recording) waitFor(d shipbell.Deployment, now time.Time) time.Time {
+	if now.Sub(d.StartedAt) > giveUp {
+		return time.Time{}
+	}
+	return now.Add(lookAgain)
+}
+
+// lookAfterSkip raises an alarm when a skipped deployment was followed by others
+// of which none went live and none is known to have failed: nobody else would
+// say so.
+func (r *recording) lookAfterSkip(d shipbell.Deployment, history []shipbell.Deployment) (shipbell.Deployment, time.Time) {
+	now := r.now()
+	deadline := d.FinishedAt.Add(Deadline(history))
+	if now.Before(deadline) {
+		return d, deadline
+	}
+	waiting := false
+	for _, s := range history {
+		if s.ID == d.ID || s.StartedAt.Before(d.StartedAt) {
+			continue
+		}
+		if s.Status == shipbell.Success || s.Status == shipbell.Failure || s.Alarm != nil {
+			return d, time.Time{}
+		}
+		waiting = true
+	}
+	if !waiting {
+		return d, time.Time{}
+	}
+	return r.raise(d, shipbell.AlarmSkipped), time.Time{}
+}
+
+// confirm looks for a deployment that was called deployed at Cloudflare. What a
+// complete look that began well after it did not show is not there. Should it be
+// seen after all, that counts more.
+func (r *recording) confirm(tx Tx, d shipbell.Deployment, history []shipbell.Deployment, w Witness) error {
+	now := r.now()
+	if d.Claimed(shipbell.SourcePoll) {
+		return tx.Watch(d.ID, time.Time{})
+	}
+	looked := w.Looked(d.Type, d.Names())
+	if looked.IsZero() || looked.Before(d.FinishedAt.Add(confirmAfter)) {
+		return tx.Watch(d.ID, r.waitFor(d, now))
+	}
+	if unclear(d, history) {
+		return tx.Watch(d.ID, time.Time{})
+	}
+	e := shipbell.Event{
+		Source: shipbell.SourceWatch, ID: shipbell.EventID(fmt.Sprintf("absent/%d", d.ID)), At: d.FinishedAt,
+		ReceivedAt: now.UTC().Truncate(time.Millisecond), Keys: d.Keys[:1],
+		Joined: "looked for at " + looked.UTC().Format(time.RFC3339),
+		Observation: shipbell.Observation{
+			Type: d.Type, Project: d.Project, Status: shipbell.Failure,
+			Error: "Cloudflare shows no deployment of it",
+		},
+	}
+	if err := tx.AddEvent(d.ID, e); err != nil {
+		return err
+	}
+	after := r.raise(shipbell.Apply(d, e), shipbell.AlarmNotLive)
+	return r.alarm(tx, d, after)
+}
+
+// unclear reports whether Cloudflare showed a deployment of the project at that
+// time which no build step named: this may be it, and which of several it is
+// cannot be told.
+func unclear(d shipbell.Deployment, history []shipbell.Deployment) bool {
+	return slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
+		return s.ID != d.ID && !s.Named() && s.Status == shipbell.Success &&
+			s.StartedAt.After(d.StartedAt.Add(-confirmAfter))
+	})
+}
+
+// Deadline returns how long a deployment may take, from the durations in a
+// history that is sorted by start: twice what nearly all of the last ones took.
+func Deadline(history []shipbell.Deployment) time.Duration {
+	var took []time.Duration
+	for _, d := range slices.Backward(history) {
+		if t := d.Took(); d.Status == shipbell.Success && t > 0 && len(took) < deadlineHistory {
+			took = append(took, t)
+		}
+	}
+	if len(took) < leastHistory {
+		return defaultDeadline
+	}
+	slices.Sort(took)
+	const nearlyAll = 0.95
+	longest := took[int(nearlyAll*float64(len(took)-1))]
+	return min(max(2*longest, minDeadline), maxDeadline)
+}
