@@ -1,0 +1,255 @@
+package cloudflare
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shipbell/shipbell"
+)
+
+// worker is an item of the list of Workers.
+type worker struct {
+	ID         text       `json:"id"`
+	Tag        text       `json:"tag"` // in the older list the id is the name, and this the id
+	Name       text       `json:"name"`
+	DeployedOn text       `json:"deployed_on"` // compared as it is written
+	Tags       list[text] `json:"tags"`
+	Subdomain  object[struct {
+		Enabled text `json:"enabled"`
+		URL     text `json:"url"`
+	}] `json:"subdomain"`
+	References object[struct {
+		Domains list[struct {
+			Hostname text `json:"hostname"`
+		}] `json:"domains"`
+	}] `json:"references"`
+}
+
+// tag is the immutable id. That the id of the newer list is the script tag, by
+// which Workers Builds knows a Worker, is how both are described, but not
+// verified.
+func (w worker) tag() string { return string(cmp.Or(w.Tag, w.ID)) }
+
+func (w worker) deployedOn() time.Time { return parseTime(string(w.DeployedOn)) }
+
+// The script tags that wrangler writes on a deploy.
+const (
+	tagService     = "cf:service="
+	tagEnvironment = "cf:environment="
+)
+
+// site says where the Worker is. Base name and environment come from its tags,
+// never from its name: a suffix proves nothing.
+func (w worker) site(account string) site {
+	s := site{account: account, project: string(w.Name), script: string(w.Name)}
+	for _, tag := range w.Tags {
+		if name, ok := strings.CutPrefix(string(tag), tagService); ok && name != "" {
+			s.project = name
+		}
+		if name, ok := strings.CutPrefix(string(tag), tagEnvironment); ok {
+			s.env = name
+		}
+	}
+	for _, d := range w.References.V.Domains {
+		if s.url == "" {
+			s.url = webURL(string(d.Hostname))
+		}
+	}
+	if sub := w.Subdomain.V; s.url == "" && sub.Enabled == "true" {
+		s.url = webURL(string(sub.URL))
+	}
+	return s
+}
+
+// deployment is a deployment of a Worker: who gets the traffic from then on.
+type deployment struct {
+	ID          text        `json:"id"`
+	CreatedOn   moment      `json:"created_on"`
+	Versions    list[share] `json:"versions"`
+	Annotations dict[text]  `json:"annotations"`
+	AuthorEmail text        `json:"author_email"`
+}
+
+// share is what a version gets of the traffic.
+type share struct {
+	VersionID  text   `json:"version_id"`
+	Percentage number `json:"percentage"`
+}
+
+const (
+	annotationTrigger  = "workers/triggered_by"
+	annotationMessage  = "workers/message"
+	annotationTag      = "workers/tag"
+	annotationRollback = "workers/rollback_from" // on old rollbacks
+)
+
+// change reports whether the deployment is one that people made of their
+// project. Secrets and settings make deployments too: wrangler knows "secret";
+// a word for settings has not been seen and would be one of these.
+func (d deployment) change() bool {
+	by := strings.ToLower(string(d.Annotations[annotationTrigger]))
+	return !strings.Contains(by, "secret") && !strings.Contains(by, "setting") && !strings.Contains(by, "binding")
+}
+
+// rollback reports whether the deployment says so of itself.
+func (d deployment) rollback() bool {
+	return strings.EqualFold(string(d.Annotations[annotationTrigger]), "rollback") || d.Annotations[annotationRollback] != ""
+}
+
+// history is which versions of a Worker were live, the oldest first. The share
+// of the traffic is the largest that each had.
+type history []past
+
+type past struct {
+	version string // its first characters
+	share   float64
+}
+
+// full is all of the traffic, less what is lost in rounding.
+const full = 99.5
+
+// maxHistory is how many versions are remembered of a Worker. Wrangler puts back
+// at most the hundredth; people put back one of the last.
+const maxHistory = 20
+
+func (h history) find(version string) int {
+	return slices.IndexFunc(h, func(p past) bool { return p.version == short(version) })
+}
+
+// with returns the history after one more deployment.
+func (h history) with(d deployment) history {
+	h = slices.Clone(h)
+	for _, s := range d.Versions {
+		if s.VersionID == "" {
+			continue
+		}
+		if i := h.find(string(s.VersionID)); i >= 0 {
+			h[i].share = max(h[i].share, float64(s.Percentage))
+			continue
+		}
+		h = append(h, past{short(string(s.VersionID)), float64(s.Percentage)})
+	}
+	return h[max(0, len(h)-maxHistory):]
+}
+
+// judge returns which version a deployment is about, whether it is the first
+// that has it, and why it came about.
+func (h history) judge(d deployment, before *deployment) (version string, first bool, cause shipbell.Cause) {
+	newest := -2
+	for _, s := range d.Versions {
+		if s.VersionID == "" {
+			continue
+		}
+		i := h.find(string(s.VersionID))
+		if i < 0 {
+			i = len(h)
+		}
+		// Of several versions it is about the one that came last.
+		if i > newest {
+			newest, version = i, string(s.VersionID)
+		}
+	}
+	switch {
+	case version == "":
+	case newest == len(h):
+		first = true
+	case len(d.Versions) > 1 || h[newest].share < full:
+		cause = shipbell.CauseRollout
+	case before != nil && len(before.Versions) == 1 && before.Versions[0].VersionID == text(version):
+		// The same version once more, such as wrangler's repeated deploy.
+	default:
+		cause = shipbell.CauseRollback
+	}
+	if d.rollback() {
+		cause = shipbell.CauseRollback
+	}
+	return version, first, cause
+}
+
+// rollout says which share each version has; empty where one has all.
+func (d deployment) rollout() string {
+	if len(d.Versions) < 2 {
+		return ""
+	}
+	var parts []string
+	for _, s := range d.Versions {
+		percent := strconv.FormatFloat(float64(s.Percentage), 'f', -1, 64)
+		parts = append(parts, percent+" % "+short(string(s.VersionID)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// version is what the API says of a version, for people who tell wrangler their
+// commit: it sends none by itself.
+type version struct {
+	Annotations dict[text] `json:"annotations"`
+	Source      text       `json:"source"`
+	Metadata    object[struct {
+		Source text `json:"source"`
+	}] `json:"metadata"`
+}
+
+// commitHash is a tag that is a commit.
+var commitHash = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
+
+// sourceBuilds is who uploaded a version that Workers Builds made.
+const sourceBuilds = "workersci"
+
+// fill adds what a version knows.
+func (v version) fill(o *shipbell.Observation) {
+	switch tag := strings.TrimSpace(string(v.Annotations[annotationTag])); {
+	case tag == "":
+	case commitHash.MatchString(tag):
+		o.Commit = cmp.Or(o.Commit, tag)
+	default:
+		o.Tag = cmp.Or(o.Tag, tag)
+	}
+	o.CommitMessage = cmp.Or(o.CommitMessage, string(v.Annotations[annotationMessage]))
+	if strings.EqualFold(string(cmp.Or(v.Source, v.Metadata.V.Source)), sourceBuilds) {
+		o.CI = "true"
+	}
+}
+
+// seen is a deployment of a Worker with what is known around it.
+type seen struct {
+	site    site
+	d       deployment
+	version string // the one it is about
+	first   bool   // no older deployment has it
+	cause   shipbell.Cause
+	build   *build   // that made the version; nil if not known
+	of      *version // what the API says of the version; nil if not asked
+}
+
+// event maps the deployment. What is deployed is a success: Cloudflare knows no
+// deployment of a Worker that failed.
+func (s seen) event(source shipbell.Source) shipbell.Event {
+	e := s.site.event(source, shipbell.Worker, shipbell.Success, s.d.CreatedOn.Time)
+	key(&e, shipbell.KeyDeployment, string(s.d.ID))
+	e.VersionID = s.version
+	if s.first {
+		key(&e, shipbell.KeyVersion, s.version)
+	}
+	e.Cause = s.cause
+	e.Rollout = s.d.rollout()
+	e.URL = s.site.url
+	e.DashboardURL = s.site.deploymentsURL()
+	if s.build != nil {
+		// What a build only uploaded is a deployment of its own, of which this one
+		// is not a part.
+		if s.first && s.build.environment() != shipbell.Preview {
+			key(&e, shipbell.KeyBuild, string(s.build.UUID))
+		}
+		s.build.fill(&e.Observation, s.site)
+	}
+	if s.of != nil {
+		s.of.fill(&e.Observation)
+	}
+	e.CommitMessage = cmp.Or(e.CommitMessage, string(s.d.Annotations[annotationMessage]))
+	e.Author = cmp.Or(e.Author, string(s.d.AuthorEmail))
+	return e
+}
