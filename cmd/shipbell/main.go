@@ -46,9 +46,12 @@ type streams struct {
 // cli is the grammar of the command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Exec    execCmd    `cmd:"" help:"Run a deploy command, and tell the server how it went. Ends as the command does."`
 	Notify  notifyCmd  `cmd:"" help:"Tell the server of a deployment, from a build step. Never fails the build."`
 	Demo    demoCmd    `cmd:"" help:"Show it all at work in 20 seconds, without any account."`
 	State   stateCmd   `cmd:"" help:"Show or import the ids that were announced."`
+	Why     whyCmd     `cmd:"" help:"Tell all that is known of a deployment, and why its message says what it says."`
+	Poll    pollCmd    `cmd:"" help:"Ask Cloudflare once, and print what was heard."`
 	Lanes   lanesCmd   `cmd:"" help:"Show the channels' delivery lanes, or resume one."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 }

@@ -61,6 +61,7 @@ type App struct {
 	store      *sqlite.Store
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
+	asks       *asking // nil when Cloudflare is not asked
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
 	http       *http.Server
@@ -109,19 +110,23 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	a.ledger = ledger.New(ledger.Options{
 		Store:  a.store,
 		Router: table,
+		Asked:  o.Settings.Cloudflare.Token != "",
 		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
 		Log:    a.log,
 	})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Ledger:     a.ledger,
 		Channels:   channels,
-		Render:     render.Message,
+		Render:     render.Announcement,
 		NothingDue: nothingDue,
 		Grace:      grace,
 		Log:        a.log,
 	})
+	a.asks = a.makeAsking(o, table.Projects)
+	o.Log.Hide(o.Settings.WebhookSecret)
 	a.http = web.New(web.Options{
 		Ledger: a.ledger, Token: a.token, Channels: a.channels,
+		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: time.Now(), Log: a.log,
 	}).HTTPServer()
 	a.silent = watchSilent(a.http)
@@ -161,12 +166,18 @@ func (a *App) makeChannels(o Options) ([]dispatch.Channel, error) {
 }
 
 func (a *App) routes() (route.Table, error) {
-	workers, err := route.ParsePatterns(a.settings.WorkerProjects)
+	projects, err := projectsOf(a.settings)
+	return route.Table{Projects: projects, All: a.channels}, err
+}
+
+// projectsOf reads which projects people want to hear of.
+func projectsOf(s config.Settings) (route.Projects, error) {
+	workers, err := route.ParsePatterns(s.WorkerProjects)
 	if err != nil {
-		return route.Table{}, err
+		return route.Projects{}, err
 	}
-	pages, err := route.ParsePatterns(a.settings.PageProjects)
-	return route.Table{Projects: route.Projects{Workers: workers, Pages: pages}, All: a.channels}, err
+	pages, err := route.ParsePatterns(s.PageProjects)
+	return route.Projects{Workers: workers, Pages: pages}, err
 }
 
 // IsListenError reports whether err is about the address, not the data.
@@ -190,6 +201,9 @@ func (a *App) Token() (token string, made bool) { return a.token, a.madeToken }
 // Console reports whether messages are printed because no channel is configured.
 func (a *App) Console() bool { return len(a.telegrams) == 0 }
 
+// Asks reports whether Cloudflare is asked what it shows.
+func (a *App) Asks() bool { return a.asks != nil }
+
 // Run serves until ctx is done, and then ends within a bound: it takes nothing
 // new, answers what it has taken, and waits for deliveries under way. What is
 // not delivered by then is delivered by the next start.
@@ -205,6 +219,15 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
 	group.Go(func() { a.sweep(ctx) })
 	group.Go(func() { a.introduce(ctx) })
+	group.Go(func() { a.watch(ctx) })
+	if a.asks != nil {
+		group.Go(func() { _ = a.asks.poller.Run(ctx) })
+		if a.asks.consumer != nil {
+			group.Go(func() { _ = a.asks.consumer.Run(ctx) })
+		}
+	} else {
+		a.log.Info("Cloudflare is not asked: what is not pushed is not known", "hint", "set CLOUDFLARE_API_TOKEN to a token that may read")
+	}
 	a.log.Info("ready", "url", a.URL(), "data", a.settings.Data, "channels", a.channels)
 
 	<-ctx.Done()

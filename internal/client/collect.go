@@ -89,11 +89,25 @@ type collector struct {
 	wrangler  invocation
 	run       run
 	config    wranglerConfig
+	// wrapper is the shipbell exec above this process. Its flags stand in for ours.
+	wrapper wrapper
+	// changes is the digest of what is not committed, once that was asked for.
+	changes string
+	// certain is set where the environment is known and not the one that is meant
+	// when nothing is said.
+	certain bool
 }
 
 func newCollector(s Surroundings, o Overrides) *collector {
-	c := &collector{Surroundings: s, here: s.Dir, flags: o, processes: s.Processes()}
+	c := &collector{Surroundings: s, here: s.Dir, processes: s.Processes(), wrapper: s.readWrapper()}
+	c.flags = o.or(c.wrapper.Overrides)
+	if c.wrapper.conflicts(o) {
+		c.wrapper.Identity = nil
+	}
 	c.wrangler = findInvocation(c.processes)
+	if !c.wrangler.found {
+		c.wrangler = c.wrapper.Wrangler.invocation()
+	}
 	if c.wrangler.dir != "" {
 		c.Dir = c.wrangler.dir
 	}
@@ -103,18 +117,21 @@ func newCollector(s Surroundings, o Overrides) *collector {
 	return c
 }
 
-// skip tells what is not a deployment. It needs no configuration.
-func (c *collector) skip() Skip {
-	switch {
-	case c.wrangler.command == commandDev || c.wrangler.command == commandPagesDev:
-		return SkipDev
-	case c.wrangler.command == commandTypes:
-		return SkipTypes
-	case c.wrangler.dryRun:
-		return SkipDryRun
+// newExecCollector sees wrangler in the command that is wrapped, if it is there.
+// What it finds is told to the processes below, so it takes nothing but the run
+// from a wrapper above.
+func newExecCollector(s Surroundings, o Overrides, seen visible) *collector {
+	c := newCollector(s, o)
+	c.wrapper.Identity = nil
+	if v := seen.deploys; v.found {
+		c.wrangler = v
+		c.Dir = v.dir
 	}
-	return ""
+	return c
 }
+
+// skip tells what is not a deployment. It needs no configuration.
+func (c *collector) skip() Skip { return c.wrangler.skip() }
 
 func (c *collector) collect(ctx context.Context) (Collection, error) {
 	if skip := c.skip(); skip != "" {
@@ -129,7 +146,7 @@ func (c *collector) collect(ctx context.Context) (Collection, error) {
 
 	// Git is the slow part: it works while the files are read.
 	head := later(func() commit { return c.head(ctx) })
-	changes := later(func() string { return c.changes(ctx) })
+	changes := later(func() string { return c.findChanges(ctx) })
 
 	var warning string
 	if c.config, warning = c.readWranglerConfig(); warning != "" {
@@ -147,12 +164,12 @@ func (c *collector) collect(ctx context.Context) (Collection, error) {
 			Hint:     "give it with --project, or give the wrangler configuration or package.json a name",
 		}
 	}
-	p.Environment = c.environment(p.Type)
 	p.Time = c.Now().UTC().Truncate(time.Second)
 	if c.flags.CI == "" {
 		p.CI = c.run.system != "" || truthy(c.Getenv("CI"))
 	}
 	c.describe(ctx, &p, <-head)
+	p.Environment, c.certain = c.environment(p)
 
 	p.URL = first(c.flags.URL, c.run.url)
 	p.VersionID = c.flags.VersionID
@@ -162,7 +179,9 @@ func (c *collector) collect(ctx context.Context) (Collection, error) {
 		p.RepositoryURL = c.remote(repo)
 	}
 	p.LogURL = first(c.flags.LogURL, c.run.logURL, c.buildPage(p))
-	p.ID = c.id(p, <-changes)
+	c.changes = <-changes
+	p.ID = c.id(p)
+	c.wrapper.apply(&p)
 	return Collection{Push: p, Warnings: warnings}, nil
 }
 
@@ -216,7 +235,7 @@ func (c *collector) projectType(given shipbell.ProjectType) shipbell.ProjectType
 	switch {
 	case given != "":
 		return given
-	case truthy(c.Getenv("CF_PAGES")) || c.config.Pages:
+	case truthy(c.Getenv("CF_PAGES")) || c.config.Pages || c.wrangler.command == commandPagesDeploy:
 		return shipbell.Pages
 	}
 	return shipbell.Worker
@@ -230,6 +249,8 @@ func (c *collector) project(t shipbell.ProjectType, top string) string {
 	switch {
 	case t == shipbell.Worker:
 		name = first(c.Getenv("WRANGLER_CI_OVERRIDE_NAME"), c.wrangler.name, c.config.workerName(c.section()))
+	case c.wrangler.project != "":
+		name = c.wrangler.project
 	case c.config.Pages:
 		name = first(c.config.Name, c.run.pagesProject)
 	default:
@@ -267,32 +288,44 @@ func (c *collector) section() string {
 	return target
 }
 
-func (c *collector) environment(t shipbell.ProjectType) string {
+// environment names where it is deployed to, and whether anything said so.
+func (c *collector) environment(p Push) (name string, certain bool) {
 	if c.flags.Environment != "" {
-		return c.flags.Environment
+		return c.flags.Environment, true
 	}
 	if c.wrangler.command == commandVersionsUpload {
-		return environmentPreview
+		return environmentPreview, true
 	}
 	if env := first(c.target(), c.config.Target); env != "" {
-		return env
+		return env, true
 	}
-	if branch := first(c.flags.Branch, c.run.branch); t == shipbell.Pages && branch != "" && truthy(c.Getenv("CF_PAGES")) {
-		switch branch {
-		case "main", "master", "production":
-			return shipbell.Production
+	if p.Type == shipbell.Pages {
+		branch := ""
+		switch {
+		case truthy(c.Getenv("CF_PAGES")):
+			branch = first(c.flags.Branch, c.run.branch)
+		case c.wrangler.command == commandPagesDeploy:
+			branch = p.Branch
 		}
-		return environmentPreview
+		switch branch {
+		case "":
+		case "main", "master", "production":
+			return shipbell.Production, true
+		default:
+			return environmentPreview, true
+		}
 	}
-	return first(c.Getenv("ENVIRONMENT"), shipbell.Production)
+	if env := c.Getenv("ENVIRONMENT"); env != "" {
+		return env, true
+	}
+	return shipbell.Production, c.wrangler.found
 }
 
-// head asks git for the commit that is checked out, where that can tell
-// anything new.
+// head asks git for the commit that is checked out, unless a person said
+// everything of it.
 func (c *collector) head(ctx context.Context) commit {
-	o, r := c.flags, c.run
-	if first(o.Commit, r.commit) != "" && first(o.Message, r.message) != "" &&
-		first(o.Author, r.author) != "" && first(o.Branch, r.branch, o.Tag, r.tag) != "" {
+	o := c.flags
+	if o.Commit != "" && o.Message != "" && o.Author != "" && first(o.Branch, o.Tag) != "" {
 		return commit{}
 	}
 	found, err := c.readCommit(ctx, "HEAD")
@@ -321,19 +354,25 @@ func (c *collector) describe(ctx context.Context, p *Push, head commit) {
 	}
 	p.Message = first(o.Message, r.message, named.message, r.title, head.message)
 	p.Author = first(o.Author, r.author, named.author, head.author, r.actor)
-	p.Branch = first(o.Branch, r.branch, head.branch)
+	p.Branch = first(o.Branch, c.wrangler.branch, r.branch, head.branch)
 	p.Tag = first(o.Tag, r.tag, named.tag)
+	p.History = named.history
 }
 
-// changes asks git for uncommitted changes where the id depends on them.
-func (c *collector) changes(ctx context.Context) string {
-	if c.flags.ID != "" || c.run.deployment != "" || c.run.attempt != "" {
+// findChanges asks git for uncommitted changes where the id depends on them.
+// Below a wrapper they are those that it saw: the deployment itself may change
+// files.
+func (c *collector) findChanges(ctx context.Context) string {
+	switch {
+	case c.flags.ID != "" || c.run.deployment != "" || c.run.attempt != "":
 		return ""
+	case c.wrapper.Changes != nil:
+		return *c.wrapper.Changes
 	}
 	return c.readChanges(ctx)
 }
 
-func (c *collector) id(p Push, changes string) string {
+func (c *collector) id(p Push) string {
 	switch {
 	case c.flags.ID != "":
 		return c.flags.ID
@@ -343,11 +382,23 @@ func (c *collector) id(p Push, changes string) string {
 		return bounded(strings.Join([]string{c.run.attempt, p.Project, p.Environment}, ":"))
 	}
 	window := c.runStart().Truncate(RunWindow).UTC().Format(time.RFC3339)
-	return "run-" + digest(string(p.Type), p.Project, p.Environment, p.Branch, p.Commit, changes, window)
+	return "run-" + digest(string(p.Type), p.Project, p.Environment, p.Branch, p.Commit, c.changes, window)
+}
+
+// otherID is the id of another project that the run deploys too. Where the id
+// does not depend on the project the name is added.
+func (c *collector) otherID(p Push) string {
+	if c.flags.ID != "" || c.run.deployment != "" {
+		return bounded(c.id(p) + ":" + p.Project)
+	}
+	return c.id(p)
 }
 
 // runStart returns when the run began, or now.
 func (c *collector) runStart() time.Time {
+	if !c.wrapper.Started.IsZero() {
+		return c.wrapper.Started
+	}
 	now := c.Now()
 	start := runStart(c.processes)
 	if start.IsZero() || start.After(now) || now.Sub(start) > MaxRun {

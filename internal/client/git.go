@@ -9,6 +9,7 @@ import (
 	"hash"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,9 +18,21 @@ import (
 // slow network drive, or another git holds it.
 const gitTime = time.Second
 
+const (
+	// historyLength is how many commits are told, this one included. It is asked
+	// for together with the commit, and 20 take as long as one.
+	historyLength = 20
+	// maxSubject bounds a line of the history, in bytes.
+	maxSubject = 120
+)
+
 // commit is what git knows of one commit.
 type commit struct {
 	hash, author, branch, tag, message string
+	// history is this commit and those before it, newest first: a line each, hash
+	// and subject. Empty where git knows no commit before this one, as in a shallow
+	// clone: one line would say nothing new.
+	history string
 }
 
 var errNoCommit = errors.New("no commit")
@@ -34,16 +47,16 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 	defer cancel()
 	var out bytes.Buffer
 	err := s.Git(ctx, s.Dir, &out, "-c", "safe.directory=*", "--no-pager",
-		"log", "-1", "--no-show-signature", "--encoding=UTF-8", "--decorate=full",
-		"--format=%H%x00%ae%x00%D%x00%B", revision, "--")
+		"log", "-z", "-"+strconv.Itoa(historyLength), "--no-show-signature", "--encoding=UTF-8", "--decorate=full",
+		"--format="+commitFormat, revision, "--")
 	if err != nil {
 		return commit{}, err
 	}
-	fields := strings.SplitN(out.String(), "\x00", 4)
-	if len(fields) < 4 {
+	fields := strings.Split(out.String(), "\x00")
+	if len(fields) < commitFields {
 		return commit{}, errNoCommit
 	}
-	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[3], "\n")}
+	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[3], "\n"), history: history(fields)}
 	for ref := range strings.SplitSeq(fields[2], ", ") {
 		if branch, ok := strings.CutPrefix(ref, "HEAD -> refs/heads/"); ok {
 			c.branch = branch
@@ -53,6 +66,28 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 		}
 	}
 	return c, nil
+}
+
+// commitFormat is how git prints a commit; with -z a NUL ends each.
+const (
+	commitFormat = "%H%x00%ae%x00%D%x00%B"
+	commitFields = 4
+)
+
+func history(fields []string) string {
+	var lines []string
+	for ; len(fields) >= commitFields; fields = fields[commitFields:] {
+		subject, _, _ := strings.Cut(strings.TrimSpace(fields[3]), "\n")
+		line := strings.TrimSpace(fields[0] + " " + strings.TrimSpace(subject))
+		if len(line) > maxSubject {
+			line = strings.ToValidUTF8(line[:maxSubject-len("…")], "") + "…"
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) < 2 {
+		return ""
+	}
+	return strings.Join(lines, "\n")
 }
 
 // readChanges returns a digest of the uncommitted changes to tracked files;

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // checkout is a real repository, and runs real git.
@@ -123,7 +124,8 @@ func TestReadCommit(t *testing.T) {
 
 	c.git("commit", "-q", "--allow-empty", "--allow-empty-message", "-m", "")
 	check("not the one checked out", hash, want)
-	check("empty message", "HEAD", commit{hash: c.git("rev-parse", "HEAD"), author: "dev@example.com"})
+	empty := c.git("rev-parse", "HEAD")
+	check("empty message", "HEAD", commit{hash: empty, author: "dev@example.com", history: empty + "\n" + hash + " Add <a> & more"})
 
 	// The configuration of a repository must not change what is read, nor run
 	// anything.
@@ -136,6 +138,36 @@ func TestReadCommit(t *testing.T) {
 
 	if got, err := c.surroundings().readCommit(t.Context(), strings.Repeat("ab", 20)); err == nil {
 		t.Errorf("a commit that is not there: %+v", got)
+	}
+}
+
+// TestHistory: the commits before this one, whatever their messages hold; none
+// where git knows only this one.
+func TestHistory(t *testing.T) {
+	c := newCheckout(t)
+	first := c.git("rev-parse", "HEAD")
+	long := strings.Repeat("é", 100)
+	c.git("commit", "-q", "--allow-empty", "-m", long+"\n\nbody")
+	c.git("commit", "-q", "--allow-empty", "--cleanup=verbatim", "-m", "\n  A \"b\" \t <c>  \n\nbody\x01")
+	got, err := c.surroundings().readCommit(t.Context(), "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(got.history, "\n")
+	if len(lines) != 3 || lines[0] != got.hash+" A \"b\" \t <c>" || lines[2] != first+" Add <a> & more" {
+		t.Errorf("history:\n%s", got.history)
+	}
+	if l := lines[1]; len(l) > maxSubject || !utf8.ValidString(l) || !strings.HasSuffix(l, "é…") {
+		t.Errorf("long line %q", l)
+	}
+	for range 30 {
+		c.git("commit", "-q", "--allow-empty", "-m", "more")
+	}
+	if got, _ := c.surroundings().readCommit(t.Context(), "HEAD"); strings.Count(got.history, "\n") != historyLength-1 {
+		t.Errorf("history:\n%s", got.history)
+	}
+	if got, _ := c.surroundings().readCommit(t.Context(), first); got.history != "" || got.message == "" {
+		t.Errorf("of the first commit: %+v", got)
 	}
 }
 
@@ -163,7 +195,7 @@ func TestReadCommitOfShallowClone(t *testing.T) {
 	clone := checkout{t, filepath.Join(t.TempDir(), "clone")}
 	c.git("clone", "-q", "--depth=1", "file://"+filepath.ToSlash(c.dir), clone.dir)
 	got, err := clone.surroundings().readCommit(t.Context(), "HEAD")
-	if err != nil || got.message != "Second" || got.branch != "main" || got.author != "dev@example.com" {
+	if err != nil || got.history != "" || got.message != "Second" || got.branch != "main" || got.author != "dev@example.com" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

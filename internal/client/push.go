@@ -53,7 +53,13 @@ type Push struct {
 	VersionID     string
 	LogURL        string
 	RepositoryURL string
-	Error         string
+	Error         string          // why it failed, on one line
+	Source        shipbell.Source // empty: push
+	CloudflareID  string          // the id that Cloudflare gave the deployment
+	Script        string          // the Worker's own name where it is not the project's
+	DashboardURL  string
+	Log           string // the lines of the log that tell why it failed
+	History       string // the commits up to this one, newest first: a line each, hash and subject
 }
 
 // body is a push on the wire. The order of the fields is the contract's; those
@@ -78,6 +84,13 @@ type body struct {
 		LogURL        string `json:"logUrl,omitempty"`
 		RepositoryURL string `json:"repositoryUrl,omitempty"`
 		Error         string `json:"error,omitempty"`
+
+		Source       string   `json:"source,omitempty"`
+		CloudflareID string   `json:"cloudflareId,omitempty"`
+		Script       string   `json:"script,omitempty"`
+		DashboardURL string   `json:"dashboardUrl,omitempty"`
+		Log          string   `json:"log,omitempty"`
+		History      []string `json:"history,omitempty"`
 	} `json:"deployment"`
 }
 
@@ -94,7 +107,7 @@ func (p Push) Body() ([]byte, error) {
 	d.CommitHash = clean(p.Commit)
 	d.CommitMessage = clean(p.Message)
 	d.Author = clean(p.Author)
-	d.Timestamp = p.Time.UTC().Format(time.RFC3339)
+	d.Timestamp = p.Time.UTC().Format(timeForm)
 	d.Environment = clean(p.Environment)
 	d.IsCI = p.CI
 	d.Tag = clean(p.Tag)
@@ -104,6 +117,14 @@ func (p Push) Body() ([]byte, error) {
 	d.LogURL = clean(p.LogURL)
 	d.RepositoryURL = clean(p.RepositoryURL)
 	d.Error = clean(p.Error)
+	d.Source = string(p.Source)
+	d.CloudflareID = clean(p.CloudflareID)
+	d.Script = clean(p.Script)
+	d.DashboardURL = clean(p.DashboardURL)
+	d.Log = clean(p.Log)
+	if p.History != "" {
+		d.History = strings.Split(clean(p.History), "\n")
+	}
 
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -114,5 +135,8 @@ func (p Push) Body() ([]byte, error) {
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
+
+// timeForm is RFC 3339 with milliseconds where there are any.
+const timeForm = "2006-01-02T15:04:05.999Z07:00"
 
 func clean(s string) string { return strings.ReplaceAll(s, "\x00", "") }

@@ -54,6 +54,8 @@ func TestBody(t *testing.T) {
 		Environment: "preview", CI: true, Tag: "v1.2.3", Status: shipbell.Failure, URL: "https://f64788e9.docs.pages.dev?a=1&b=2",
 		VersionID: "8c0e2a4f-0000-4000-8000-000000000000", LogURL: "https://ci.example.com/1",
 		RepositoryURL: "https://github.com/acme/docs", Error: "exit status 1\nat line 3",
+		Source: shipbell.SourceExec, CloudflareID: "f64788e9-0000-4000-8000-000000000000", Script: "docs-preview",
+		DashboardURL: "https://dash.cloudflare.com/1", Log: "✘ [ERROR] <b>\n\n  at \"x\"", History: sha + " First & last\n" + mergeSHA + " Zero",
 	}
 	least := Push{Type: shipbell.Worker, Project: "api", ID: "1", Time: noon, Environment: "production"}
 	for name, p := range map[string]Push{"full": full, "least": least} {

@@ -3,13 +3,15 @@ package client
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // invocation is how wrangler was called: what can be read off the arguments of
-// the wrangler process among our ancestors.
+// the wrangler process among our ancestors, or of the command that is wrapped.
 type invocation struct {
 	found    bool
+	args     []string
 	dir      string // where wrangler runs
 	command  string // such as deploy or versions upload
 	dryRun   bool
@@ -17,6 +19,37 @@ type invocation struct {
 	envGiven bool // --env "" asks for the top level
 	name     string
 	config   string
+	cwd      string // where wrangler was told to go first
+	project  string // of Pages
+	branch   string // of Pages
+}
+
+// skip says why the call deploys nothing. Empty: it may.
+func (v invocation) skip() Skip {
+	switch {
+	case v.command == commandDev || v.command == commandPagesDev:
+		return SkipDev
+	case v.command == commandTypes:
+		return SkipTypes
+	case v.dryRun:
+		return SkipDryRun
+	}
+	return ""
+}
+
+// deploying reports whether the command is one that wrangler writes an outcome
+// of.
+func (v invocation) deploying() bool {
+	switch v.command {
+	case commandDeploy, commandVersionsUpload, commandVersionsDeploy, commandPagesDeploy:
+		return true
+	}
+	return false
+}
+
+// same reports whether both are one call, made twice.
+func (v invocation) same(w invocation) bool {
+	return v.dir == w.dir && v.env == w.env && slices.Equal(v.args, w.args)
 }
 
 // findInvocation looks for the nearest wrangler above this process.
@@ -65,7 +98,7 @@ func isWranglerScript(arg string) bool {
 // baseName is the last part of a path without what makes it executable.
 func baseName(p string) string {
 	base := path.Base(filepath.ToSlash(p))
-	for _, ext := range []string{".js", ".mjs", ".cjs", ".exe"} {
+	for _, ext := range []string{".js", ".mjs", ".cjs", ".exe", ".cmd"} {
 		base = strings.TrimSuffix(base, ext)
 	}
 	return base
@@ -75,7 +108,7 @@ func baseName(p string) string {
 // --x v, --x=v, -x v, and camel case for dashes. Of repeated options the last
 // one counts.
 func parseInvocation(args []string) invocation {
-	var v invocation
+	v := invocation{args: args}
 	var words []string
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -104,7 +137,13 @@ func parseInvocation(args []string) invocation {
 			v.name = next()
 		case "--config", "-c":
 			v.config = next()
-		case "--cwd", "--env-file", "--envFile": // their values are not command words
+		case "--cwd":
+			v.cwd = next()
+		case "--project-name", "--projectName":
+			v.project = next()
+		case "--branch":
+			v.branch = next()
+		case "--env-file", "--envFile": // their values are not command words
 			next()
 		case "--dry-run", "--dryRun":
 			v.dryRun = true
@@ -124,8 +163,16 @@ func parseInvocation(args []string) invocation {
 			v.command += " " + words[1]
 		}
 	}
-	if v.command == "build" { // an alias of deploy --dry-run
+	switch v.command {
+	case "build": // an alias of deploy --dry-run
 		v.dryRun = true
+	case "publish": // what older versions called it
+		v.command = commandDeploy
+	case "pages publish":
+		v.command = commandPagesDeploy
+	}
+	if v.command != commandPagesDeploy {
+		v.project, v.branch = "", "" // another command's options of the same name
 	}
 	return v
 }
@@ -135,5 +182,8 @@ const (
 	commandDev            = "dev"
 	commandPagesDev       = "pages dev"
 	commandTypes          = "types"
+	commandDeploy         = "deploy"
 	commandVersionsUpload = "versions upload"
+	commandVersionsDeploy = "versions deploy"
+	commandPagesDeploy    = "pages deploy"
 )

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"reflect"
 	"testing"
 )
 
@@ -22,7 +23,10 @@ func TestFindInvocation(t *testing.T) {
 		{"top level", []string{"wrangler", "deploy", "--env", ""}, invocation{found: true, command: "deploy", envGiven: true}},
 		{"top level with equals", []string{"wrangler", "deploy", "--env="}, invocation{found: true, command: "deploy", envGiven: true}},
 		{"env without value", []string{"wrangler", "deploy", "--env", "--dry-run"}, invocation{found: true, command: "deploy", envGiven: true, dryRun: true}},
-		{"options first", []string{"wrangler", "--config", "w.toml", "--cwd", "app", "deploy", "src/index.ts"}, invocation{found: true, command: "deploy", config: "w.toml"}},
+		{"options first", []string{"wrangler", "--config", "w.toml", "--cwd", "app", "deploy", "src/index.ts"}, invocation{found: true, command: "deploy", config: "w.toml", cwd: "app"}},
+		{"what it was called before", []string{"wrangler", "publish", "--branch", "x"}, invocation{found: true, command: "deploy"}},
+		{"pages deploy", []string{"wrangler", "pages", "deploy", "dist", "--project-name", "docs", "--branch=main"}, invocation{found: true, command: "pages deploy", project: "docs", branch: "main"}},
+		{"pages publish", []string{"wrangler", "pages", "publish", "dist", "--projectName=docs"}, invocation{found: true, command: "pages deploy", project: "docs"}},
 		{"name", []string{"wrangler", "deploy", "--name", "cli-name"}, invocation{found: true, command: "deploy", name: "cli-name"}},
 		{"last one counts", []string{"wrangler", "deploy", "--name", "a", "--name=b"}, invocation{found: true, command: "deploy", name: "b"}},
 		{"dry run", []string{"wrangler", "deploy", "--dry-run"}, invocation{found: true, command: "deploy", dryRun: true}},
@@ -46,7 +50,8 @@ func TestFindInvocation(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := findInvocation([]Process{{Args: []string{"shipbell", "notify"}}, {Args: []string{"sh", "-c", "shipbell notify"}}, {Args: tc.argv}})
-			if got != tc.want {
+			got.args = nil
+			if !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})

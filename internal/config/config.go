@@ -38,6 +38,12 @@ type Table struct {
 	TelegramChatID   string `name:"telegram-chat" setting:"TELEGRAM_CHAT_ID" placeholder:"CHAT,…" accepts:"chat ids separated by commas: -1001234567890, @channel, -1001234567890:45 for topic 45" help:"Telegram chats that get the messages."`
 	TelegramAPIURL   string `name:"telegram-api" setting:"TELEGRAM_API_URL" fallback:"https://api.telegram.org" placeholder:"URL" accepts:"an http or https address" help:"Telegram Bot API server."`
 	TelegramLimits   string `name:"telegram-limits" setting:"TELEGRAM_LIMITS" fallback:"on" placeholder:"on|off" accepts:"on or off" help:"Keep to Telegram's limits of 1 message a second and 20 a minute. Off is for servers without them."`
+	CloudflareToken  string `kong:"-" setting:"CLOUDFLARE_API_TOKEN" secret:"true" accepts:"an API token without spaces" help:"Token with which Cloudflare is asked what it shows; read-only permissions are enough. Without it nothing is asked."`
+	CloudflareID     string `name:"cloudflare-account" setting:"CLOUDFLARE_ACCOUNT_ID" placeholder:"ID,…" accepts:"account ids of 32 hexadecimal digits, separated by commas" help:"Cloudflare accounts to ask; the one that the token sees unless given."`
+	CloudflareAPIURL string `name:"cloudflare-api" setting:"CLOUDFLARE_API_BASE_URL" fallback:"https://api.cloudflare.com/client/v4" placeholder:"URL" accepts:"an http or https address" help:"Cloudflare's API."`
+	PollInterval     string `name:"poll-interval" setting:"SHIPBELL_POLL_INTERVAL" fallback:"1m" placeholder:"DURATION" accepts:"a duration such as 30s, 1m or 5m; 10s to 1h" help:"How often Cloudflare is asked."`
+	BuildsQueue      string `name:"builds-queue" setting:"SHIPBELL_BUILDS_QUEUE" placeholder:"NAME" accepts:"the name or the id of a Queue" help:"Cloudflare Queue with the events of Workers Builds, read as an HTTP pull consumer."`
+	WebhookSecret    string `kong:"-" setting:"CLOUDFLARE_WEBHOOK_SECRET" secret:"true" accepts:"text without spaces" help:"Secret of Cloudflare's notification webhook, which opens POST /hooks/cloudflare."`
 	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
 	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
 	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
@@ -53,10 +59,21 @@ type Settings struct {
 	TelegramChats  string
 	TelegramAPI    string
 	TelegramFree   bool // without limits
+	Cloudflare     Cloudflare
+	WebhookSecret  string // empty: the hook is closed
 	WorkerProjects string
 	PageProjects   string
 	Retention      time.Duration
 	LogLevel       string
+}
+
+// Cloudflare says how Cloudflare is asked.
+type Cloudflare struct {
+	Token    string   // empty: it is not
+	Accounts []string // empty: the one that the token sees
+	API      string
+	Interval time.Duration
+	Queue    string // empty: no events of Workers Builds
 }
 
 // Option is one row of the table, for help and reference.
@@ -334,9 +351,7 @@ func (l *loader) settings(t Table) Settings {
 	case t.TelegramBotToken == "" && t.TelegramChatID != "":
 		l.problem("TELEGRAM_BOT_TOKEN", "is needed together with TELEGRAM_CHAT_ID")
 	}
-	if u, err := url.Parse(t.TelegramAPIURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		l.problem("TELEGRAM_API_URL", "not an address of a server")
-	}
+	l.checkServer("TELEGRAM_API_URL", t.TelegramAPIURL)
 	switch strings.ToLower(t.TelegramLimits) {
 	case "on":
 	case "off":
@@ -344,6 +359,11 @@ func (l *loader) settings(t Table) Settings {
 	default:
 		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
 	}
+	s.WebhookSecret = t.WebhookSecret
+	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {
+		l.problem("CLOUDFLARE_WEBHOOK_SECRET", "has spaces inside")
+	}
+	s.Cloudflare = l.cloudflare(t)
 	var err error
 	if s.Retention, err = parseDays(t.Retention); err != nil || s.Retention < 24*time.Hour {
 		l.problem("SHIPBELL_RETENTION", "%q cannot be understood", t.Retention)
@@ -352,6 +372,49 @@ func (l *loader) settings(t Table) Settings {
 		l.problem("SHIPBELL_LOG_LEVEL", "%q cannot be understood", t.LogLevel)
 	}
 	return s
+}
+
+// checkServer reports an address that cannot be one of a server.
+func (l *loader) checkServer(setting, address string) {
+	if u, err := url.Parse(address); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		l.problem(setting, "not an address of a server")
+	}
+}
+
+// account is the form of an account's id.
+var account = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// The range of the poll interval. Cloudflare allows 1,200 requests in five
+// minutes, to everybody with the same token together.
+const (
+	minPoll = 10 * time.Second
+	maxPoll = time.Hour
+)
+
+func (l *loader) cloudflare(t Table) Cloudflare {
+	c := Cloudflare{Token: t.CloudflareToken, API: strings.TrimSuffix(t.CloudflareAPIURL, "/"), Queue: t.BuildsQueue}
+	if strings.ContainsAny(c.Token, " \t\r\n") {
+		l.problem("CLOUDFLARE_API_TOKEN", "has spaces inside")
+	}
+	for word := range strings.SplitSeq(t.CloudflareID, ",") {
+		word = strings.ToLower(strings.TrimSpace(word))
+		switch {
+		case word == "":
+		case !account.MatchString(word):
+			l.problem("CLOUDFLARE_ACCOUNT_ID", "%q is not an account id", word)
+		case !slices.Contains(c.Accounts, word):
+			c.Accounts = append(c.Accounts, word)
+		}
+	}
+	l.checkServer("CLOUDFLARE_API_BASE_URL", t.CloudflareAPIURL)
+	if c.Queue != "" && c.Token == "" {
+		l.problem("CLOUDFLARE_API_TOKEN", "is needed together with SHIPBELL_BUILDS_QUEUE")
+	}
+	var err error
+	if c.Interval, err = time.ParseDuration(t.PollInterval); err != nil || c.Interval < minPoll || c.Interval > maxPoll {
+		l.problem("SHIPBELL_POLL_INTERVAL", "%q cannot be understood", t.PollInterval)
+	}
+	return c
 }
 
 func isPort(s string) bool {

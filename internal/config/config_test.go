@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,10 @@ func TestDefaults(t *testing.T) {
 	}
 	want := config.Settings{
 		Listen: "127.0.0.1:8787", Data: s.Data, TelegramAPI: "https://api.telegram.org",
-		Retention: 400 * 24 * time.Hour, LogLevel: "info",
+		Cloudflare: config.Cloudflare{API: "https://api.cloudflare.com/client/v4", Interval: time.Minute},
+		Retention:  400 * 24 * time.Hour, LogLevel: "info",
 	}
-	if s != want {
+	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
 	if !strings.HasSuffix(s.Data, "shipbell") || !strings.HasPrefix(s.Data, "/home/dev") {
@@ -68,6 +70,31 @@ func TestPrecedence(t *testing.T) {
 	s, err = config.Load(config.Table{}, sources)
 	if err != nil || s.Listen != ":2" {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestCloudflare(t *testing.T) {
+	const a, b = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+	s, err := config.Load(config.Table{}, from(map[string]string{
+		"CLOUDFLARE_API_TOKEN_FILE": write(t, "secret\n"),
+		"CLOUDFLARE_ACCOUNT_ID":     a + ", " + strings.ToUpper(b) + "," + a,
+		"CLOUDFLARE_API_BASE_URL":   "http://127.0.0.1:1/client/v4/",
+		"SHIPBELL_POLL_INTERVAL":    "30s",
+		"SHIPBELL_BUILDS_QUEUE":     "builds",
+		"CLOUDFLARE_WEBHOOK_SECRET": "hook",
+	}))
+	want := config.Cloudflare{Token: "secret", Accounts: []string{a, b}, API: "http://127.0.0.1:1/client/v4", Interval: 30 * time.Second, Queue: "builds"}
+	if err != nil || !reflect.DeepEqual(s.Cloudflare, want) || s.WebhookSecret != "hook" {
+		t.Errorf("got  %+v, %v\nwant %+v", s, err, want)
+	}
+	_, err = config.Load(config.Table{}, from(map[string]string{
+		"CLOUDFLARE_ACCOUNT_ID": "my-account", "CLOUDFLARE_API_BASE_URL": "api.cloudflare.com",
+		"SHIPBELL_POLL_INTERVAL": "1s", "SHIPBELL_BUILDS_QUEUE": "builds", "CLOUDFLARE_WEBHOOK_SECRET": "a b",
+	}))
+	for _, setting := range []string{"CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_BASE_URL", "SHIPBELL_POLL_INTERVAL", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_WEBHOOK_SECRET"} {
+		if err == nil || !strings.Contains(err.Error(), setting+": ") {
+			t.Errorf("%s is not among the problems: %v", setting, err)
+		}
 	}
 }
 

@@ -78,6 +78,54 @@ type health struct {
 	Uptime  int64        `json:"uptimeSeconds"`
 	Store   storeHealth  `json:"store"`
 	Lanes   []laneHealth `json:"lanes"`
+	// Sources are those that ask Cloudflare; none without a token.
+	Sources []sourceHealth `json:"sources"`
+}
+
+type sourceHealth struct {
+	Source shipbell.Source `json:"source"`
+	// Status is "ok", "blind" while it cannot be heard, or "starting".
+	Status     string     `json:"status"`
+	LastHeard  *time.Time `json:"lastHeard,omitempty"`
+	BlindSince *time.Time `json:"blindSince,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
+	Hint       string     `json:"hint,omitempty"`
+	Notes      []string   `json:"notes,omitempty"`
+	// Requests counts those of the last cycle; Remaining is what the rate limit
+	// leaves, where it says.
+	Requests  int  `json:"requests"`
+	Remaining *int `json:"remaining,omitempty"`
+	// Poison are the messages that could not be understood, without their
+	// bodies: this page is open to everybody.
+	Poison []poisonHealth `json:"poison,omitempty"`
+}
+
+type poisonHealth struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+}
+
+func describeSource(h shipbell.Hearing) sourceHealth {
+	s := sourceHealth{
+		Source: h.Source, Status: "ok", Reason: h.Reason, Hint: h.Hint, Notes: h.Notes,
+		Requests: h.Requests,
+	}
+	for _, p := range h.Poison {
+		s.Poison = append(s.Poison, poisonHealth{At: p.At, Reason: p.Reason})
+	}
+	if !h.LastHeard.IsZero() {
+		s.LastHeard = &h.LastHeard
+	}
+	if h.Remaining >= 0 {
+		s.Remaining = &h.Remaining
+	}
+	switch {
+	case !h.BlindSince.IsZero():
+		s.Status, s.BlindSince = "blind", &h.BlindSince
+	case h.LastHeard.IsZero():
+		s.Status = "starting"
+	}
+	return s
 }
 
 type storeHealth struct {
@@ -113,6 +161,12 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 		Uptime:  int64(now.Sub(s.Started).Seconds()),
 		Store:   storeHealth{Status: "ok"},
 		Lanes:   []laneHealth{},
+		Sources: []sourceHealth{},
+	}
+	if s.Hearings != nil {
+		for _, hearing := range s.Hearings() {
+			h.Sources = append(h.Sources, describeSource(hearing))
+		}
 	}
 	lanes, err := s.lanes.get(r.Context(), lanesFor, s.Ledger.Lanes)
 	if checked == nil {

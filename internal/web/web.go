@@ -40,6 +40,7 @@ const (
 // Ledger is what the web side asks of the ledger.
 type Ledger interface {
 	Record(ctx context.Context, e shipbell.Event) (ledger.Recorded, error)
+	Report(ctx context.Context, r shipbell.Report) error
 	State(ctx context.Context) (ledger.State, error)
 	Check(ctx context.Context) error
 	Lanes(ctx context.Context) ([]shipbell.Lane, error)
@@ -50,6 +51,10 @@ type Options struct {
 	Ledger Ledger
 	// Token is what a push must bear.
 	Token string
+	// Hook opens POST /hooks/cloudflare; nil leaves it closed.
+	Hook *Hook
+	// Hearings says how well each source that asks can be heard; nil for none.
+	Hearings func() []shipbell.Hearing
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
 	Version  string
@@ -61,6 +66,7 @@ type Options struct {
 type Server struct {
 	Options
 	token  [sha256.Size]byte
+	secret [sha256.Size]byte
 	tarpit *tarpit
 	check  remembered[struct{}]
 	lanes  remembered[[]shipbell.Lane]
@@ -71,13 +77,20 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Options: o, token: sha256.Sum256([]byte(o.Token)), tarpit: newTarpit()}
+	s := &Server{Options: o, token: sha256.Sum256([]byte(o.Token)), tarpit: newTarpit()}
+	if o.Hook != nil {
+		s.secret = sha256.Sum256([]byte(o.Hook.Secret))
+	}
+	return s
 }
 
 // Handler returns the routes.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/notify", s.method(http.MethodPost, s.authorized(s.notify)))
+	if s.Hook != nil {
+		mux.HandleFunc("/hooks/cloudflare", s.method(http.MethodPost, s.hook))
+	}
 	mux.HandleFunc("/state", s.method(http.MethodGet, s.authorized(s.state)))
 	mux.HandleFunc("/health", s.method(http.MethodGet, s.getHealth))
 	mux.HandleFunc("/{$}", s.method(http.MethodGet, s.root))
@@ -147,14 +160,19 @@ func (s *Server) method(allowed string, next http.HandlerFunc) http.HandlerFunc 
 func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if token, ok := bearer(r); ok {
-			digest := sha256.Sum256([]byte(token))
-			if subtle.ConstantTimeCompare(digest[:], s.token[:]) == 1 {
+			if equal(token, s.token) {
 				next(w, r)
 				return
 			}
 		}
 		s.refuse(w, r)
 	}
+}
+
+// equal compares a secret in constant time.
+func equal(given string, want [sha256.Size]byte) bool {
+	digest := sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(digest[:], want[:]) == 1
 }
 
 func bearer(r *http.Request) (string, bool) {
@@ -188,9 +206,8 @@ type accepted struct {
 }
 
 func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if err != nil {
-		s.failBody(w, err)
+	body, ok := s.body(w, r)
+	if !ok {
 		return
 	}
 	event, err := push.Decode(body, time.Now())
@@ -203,6 +220,16 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+}
+
+// body reads the body of a request, or refuses it.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		s.failBody(w, err)
+		return nil, false
+	}
+	return body, true
 }
 
 func (s *Server) failBody(w http.ResponseWriter, err error) {

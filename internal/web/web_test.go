@@ -45,6 +45,7 @@ const contract = `{
 type everywhere []shipbell.ChannelID
 
 func (e everywhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return e }
+func (e everywhere) Everywhere() []shipbell.ChannelID                  { return e }
 
 // fixture is a web side on a ledger in memory.
 type fixture struct {
@@ -176,12 +177,12 @@ func TestHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	lane := shipbell.Lane{Channel: "telegram:-1", LastSuccess: channeltest.Start, Pause: &shipbell.Pause{At: channeltest.Start, Reason: "bot was kicked", Hint: "add it again"}}
-	if err := f.ledger.Mark(t.Context(), a, shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel}, lane); err != nil {
+	if err := f.ledger.Mark(t.Context(), a, shipbell.Attempt{Deployment: a.Deployment, Channel: a.Channel}, lane, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.want(f.do("GET", "/health", "", ""), 200, "OK")
 	f.want(f.do("GET", "/health?verbose", "", ""), 200, `{"status":"ok","version":"1.2.3","uptimeSeconds":0,"store":{"status":"ok"},"lanes":[`+
-		`{"channel":"telegram:-1","status":"paused","backlog":1,"pause":{"since":"2025-01-15T10:30:45Z","reason":"bot was kicked","hint":"add it again"},"lastSuccess":"2025-01-15T10:30:45Z"}]}`)
+		`{"channel":"telegram:-1","status":"paused","backlog":1,"pause":{"since":"2025-01-15T10:30:45Z","reason":"bot was kicked","hint":"add it again"},"lastSuccess":"2025-01-15T10:30:45Z"}],"sources":[]}`)
 }
 
 // TestWrongTokensAreSlowedDown, and the right one never is.

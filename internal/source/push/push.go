@@ -11,9 +11,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/shipbell/shipbell"
 )
@@ -74,11 +78,26 @@ type deployment struct {
 	LogURL        string `json:"logUrl"`
 	RepositoryURL string `json:"repositoryUrl"`
 	Error         string `json:"error"`
+
+	// What a wrapper of the deployment knows beyond that.
+	Source       string   `json:"source"` // push or exec
+	CloudflareID string   `json:"cloudflareId"`
+	Script       string   `json:"script"`
+	DashboardURL string   `json:"dashboardUrl"`
+	Log          string   `json:"log"`
+	History      []string `json:"history"`
 }
 
-// maxName bounds project and environment names, in bytes. Cloudflare's are at
-// most 63 characters.
-const maxName = 255
+const (
+	// maxName bounds project and environment names, in bytes. Cloudflare's are at
+	// most 63 characters.
+	maxName = 255
+	// maxLog is how much of a log is kept, in bytes: more than a message can show.
+	maxLog = 4 << 10
+	// maxHistory and maxCommit bound the history, in commits and in bytes of each.
+	maxHistory = 20
+	maxCommit  = 120
+)
 
 // Decode reads a body. Now is the time of an event that gives none. Errors are
 // *[Error].
@@ -105,6 +124,10 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 	if err != nil {
 		return shipbell.Event{}, &Error{CodeValue, "deployment.status", "one of " + shipbell.AcceptedStatuses}
 	}
+	source, err := readSource(d.Source)
+	if err != nil {
+		return shipbell.Event{}, err
+	}
 	if err := d.checkNames(); err != nil {
 		return shipbell.Event{}, err
 	}
@@ -121,8 +144,8 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 	}
 
 	e := shipbell.Event{
-		Source:     shipbell.SourcePush,
-		Keys:       []shipbell.Key{{Type: typ, Kind: shipbell.KeyPushed, ID: d.DeploymentID}},
+		Source:     source,
+		Keys:       d.keys(typ),
 		At:         at,
 		ReceivedAt: now.UTC().Truncate(time.Millisecond),
 		Observation: shipbell.Observation{
@@ -130,23 +153,81 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 			Branch: d.Branch, Commit: d.CommitHash, CommitMessage: d.CommitMessage, Author: d.Author,
 			Tag: d.Tag, VersionID: d.VersionID, URL: d.URL, LogURL: d.LogURL, RepositoryURL: d.RepositoryURL,
 			Error: d.Error, CI: ci,
+			Script: d.Script, DashboardURL: d.DashboardURL, Log: d.Log, History: strings.Join(d.History, "\n"),
 		},
 	}
-	e.ID = digest(e, given)
+	e.ID = digest(e, given, d.CloudflareID)
 	return e, nil
 }
 
+func readSource(word string) (shipbell.Source, error) {
+	switch source := shipbell.Source(strings.ToLower(word)); source {
+	case "":
+		return shipbell.SourcePush, nil
+	case shipbell.SourcePush, shipbell.SourceExec:
+		return source, nil
+	}
+	return "", &Error{CodeValue, "deployment.source", "push or exec"}
+}
+
+// uuid matches the ids of Workers versions and of deployments.
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// shortLength is how much of a Pages deployment's id its address shows.
+const shortLength = 8
+
+// keys are the identities that a body gives, the pushed one first. A version id
+// of another form than Cloudflare's counts for nothing: a release number there
+// would join deployments that have nothing in common.
+func (d *deployment) keys(typ shipbell.ProjectType) []shipbell.Key {
+	keys := []shipbell.Key{{Type: typ, Kind: shipbell.KeyPushed, ID: d.DeploymentID}}
+	add := func(kind shipbell.KeyKind, id string) {
+		k := shipbell.Key{Type: typ, Kind: kind, ID: id}
+		if !slices.ContainsFunc(keys, func(other shipbell.Key) bool { return other.Identity() == k.Identity() }) {
+			keys = append(keys, k)
+		}
+	}
+	if typ == shipbell.Worker && uuid.MatchString(d.VersionID) {
+		add(shipbell.KeyVersion, d.VersionID)
+	}
+	if d.CloudflareID != "" {
+		add(shipbell.KeyDeployment, d.CloudflareID)
+		if typ == shipbell.Pages && uuid.MatchString(d.CloudflareID) {
+			add(shipbell.KeyShort, d.CloudflareID[:shortLength])
+		}
+	}
+	return keys
+}
+
 // digest identifies what a body says. Each part is preceded by its length, so
-// that no two bodies run together to the same text.
-func digest(e shipbell.Event, at string) shipbell.EventID {
+// that no two bodies run together to the same text. What was added to the format
+// later counts only where it is given, with its name: a body that was pushed
+// before keeps its digest.
+func digest(e shipbell.Event, at, cloudflareID string) shipbell.EventID {
 	o := e.Observation
 	text := make([]byte, 0, 1024)
+	add := func(part string) {
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
+	}
 	for _, part := range []string{
 		string(o.Type), e.Keys[0].ID, at, o.Project, o.Environment, string(o.Status), o.Branch, o.Commit, o.CommitMessage,
 		o.Author, o.Tag, o.VersionID, o.URL, o.LogURL, o.RepositoryURL, o.Error, o.CI,
 	} {
-		text = strconv.AppendInt(text, int64(len(part)), 10)
-		text = append(append(text, ':'), part...)
+		add(part)
+	}
+	source := string(e.Source)
+	if e.Source == shipbell.SourcePush {
+		source = ""
+	}
+	for _, later := range []struct{ name, value string }{
+		{"source", source}, {"cloudflareId", cloudflareID}, {"script", o.Script},
+		{"dashboardUrl", o.DashboardURL}, {"log", o.Log}, {"history", o.History},
+	} {
+		if later.value != "" {
+			add(later.name)
+			add(later.value)
+		}
 	}
 	sum := sha256.Sum256(text)
 	return shipbell.EventID(hex.EncodeToString(sum[:16]))
@@ -159,8 +240,11 @@ func jsonError(err error) *Error {
 			return &Error{CodeJSON, "", `a JSON object with the field "deployment"`}
 		}
 		form := "text in quotes"
-		if wrong.Field == "deployment" {
+		switch wrong.Field {
+		case "deployment":
 			form = "a JSON object"
+		case "deployment.history":
+			form = "a list of texts in quotes"
 		}
 		return &Error{CodeType, wrong.Field, fmt.Sprintf("%s, not %s", form, wrong.Value)}
 	}
@@ -172,15 +256,40 @@ func jsonError(err error) *Error {
 }
 
 // clean takes NULs out of every text, because no database keeps them, and space
-// around all but the commit message, which is kept as it was written.
+// around all but the commit message, which is kept as it was written. What is
+// too long of the log and of the history is cut: a deployment is not to go
+// untold because its compiler was wordy.
 func (d *deployment) clean() {
 	for _, p := range []*string{
 		&d.Type, &d.ProjectName, &d.DeploymentID, &d.Branch, &d.CommitHash, &d.Author, &d.Environment,
 		&d.Status, &d.Tag, &d.URL, &d.VersionID, &d.LogURL, &d.RepositoryURL, &d.Error,
+		&d.Source, &d.CloudflareID, &d.Script, &d.DashboardURL,
 	} {
 		*p = strings.TrimSpace(noNUL(*p))
 	}
 	d.CommitMessage = noNUL(d.CommitMessage)
+	// The first line of a log may be indented.
+	d.Log = strings.TrimRightFunc(cut(strings.Trim(noNUL(d.Log), "\r\n"), maxLog), unicode.IsSpace)
+
+	var history []string
+	for _, line := range d.History {
+		line, _, _ = strings.Cut(strings.TrimSpace(noNUL(line)), "\n")
+		if line = strings.TrimSpace(cut(line, maxCommit)); line != "" && len(history) < maxHistory {
+			history = append(history, line)
+		}
+	}
+	d.History = history
+}
+
+// cut keeps the first bytes of a text and no half of a character.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }
 
 func noNUL(s string) string {
@@ -199,6 +308,8 @@ func (d *deployment) checkNames() error {
 		{"deployment.projectName", d.ProjectName, maxName, true},
 		{"deployment.deploymentId", d.DeploymentID, shipbell.MaxKeyLength, true},
 		{"deployment.environment", d.Environment, maxName, false},
+		{"deployment.cloudflareId", d.CloudflareID, shipbell.MaxKeyLength, false},
+		{"deployment.script", d.Script, maxName, false},
 	} {
 		if n.value == "" && n.required {
 			return &Error{CodeMissing, n.field, fmt.Sprintf("text of 1 to %d bytes", n.max)}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/source/push"
@@ -86,6 +87,86 @@ func TestOptionalFields(t *testing.T) {
 	}
 }
 
+const (
+	versionID    = "8c0e2a4f-1b2c-4d3e-8f90-a1b2c3d4e5f6"
+	cloudflareID = "f64788e9-9fcc-4b0a-bf57-1c4ae4b5d0f1"
+)
+
+// TestWrapper: what the wrapper of a deployment says beyond a build step.
+func TestWrapper(t *testing.T) {
+	const body = `{"deployment":{"projectName":"a","deploymentId":"1","source":"exec","versionId":"` + versionID + `","cloudflareId":"` + cloudflareID + `",
+		"script":"a-staging","dashboardUrl":"https://dash.example","log":"\r\n  src/x.ts:1\n\tboom\u0000\n\n","history":["abc1 First ","","abc0 Zero\nmore",null]}}`
+	e := decode(t, body)
+	want := shipbell.Observation{
+		Type: shipbell.Worker, Project: "a", Status: shipbell.Announced, VersionID: versionID, Script: "a-staging",
+		DashboardURL: "https://dash.example", Log: "  src/x.ts:1\n\tboom", History: "abc1 First\nabc0 Zero",
+	}
+	if e.Source != shipbell.SourceExec || e.Observation != want {
+		t.Errorf("got  %s %+v\nwant %+v", e.Source, e.Observation, want)
+	}
+	if e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","source":"Push","history":[],"log":" \n"}}`); e.Source != shipbell.SourcePush || e.History != "" || e.Log != "" {
+		t.Errorf("nothing said: %+v", e)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	for _, test := range []struct {
+		fields string
+		want   string
+	}{
+		{`"deploymentId":"1"`, "pushed 1"},
+		{`"deploymentId":"1","versionId":"` + versionID + `"`, "pushed 1, version " + versionID},
+		{`"deploymentId":"1","versionId":"1.2.3"`, "pushed 1"},
+		{`"deploymentId":"` + versionID + `","versionId":"` + versionID + `"`, "pushed " + versionID},
+		{`"deploymentId":"1","cloudflareId":"` + cloudflareID + `"`, "pushed 1, deployment " + cloudflareID},
+		{`"deploymentId":"1","versionId":"` + versionID + `","cloudflareId":"` + cloudflareID + `"`, "pushed 1, version " + versionID + ", deployment " + cloudflareID},
+		{`"deploymentId":"1","type":"pages","versionId":"` + versionID + `","cloudflareId":"` + cloudflareID + `"`, "pushed 1, deployment " + cloudflareID + ", short f64788e9"},
+		{`"deploymentId":"f64788e9","type":"pages","cloudflareId":"` + cloudflareID + `"`, "pushed f64788e9, deployment " + cloudflareID},
+		{`"deploymentId":"1","type":"pages","cloudflareId":"d1"`, "pushed 1, deployment d1"},
+	} {
+		e := decode(t, `{"deployment":{"projectName":"a",`+test.fields+`}}`)
+		var keys []string
+		for _, k := range e.Keys {
+			if k.Type != e.Type {
+				t.Errorf("%s: key of type %s", test.fields, k.Type)
+			}
+			keys = append(keys, string(k.Kind)+" "+k.ID)
+		}
+		if got := strings.Join(keys, ", "); got != test.want {
+			t.Errorf("%s: keys %s, want %s", test.fields, got, test.want)
+		}
+	}
+}
+
+// TestCut: a long log and a long history are cut, not refused, and on whole
+// characters.
+func TestCut(t *testing.T) {
+	history := strings.Repeat(`"`+strings.Repeat("é", 100)+`",`, 30) + `"last"`
+	e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","log":"x`+strings.Repeat("é", 4000)+`","history":[`+history+`]}}`)
+	if len(e.Log) != 4095 || !utf8.ValidString(e.Log) {
+		t.Errorf("the log has %d bytes", len(e.Log))
+	}
+	lines := strings.Split(e.History, "\n")
+	if len(lines) != 20 || len(lines[0]) != 120 || !utf8.ValidString(e.History) {
+		t.Errorf("the history has %d lines, the first %d bytes", len(lines), len(lines[0]))
+	}
+}
+
+// TestOldDigests: what was pushed before the format grew keeps its identity; a
+// repeat of it after an upgrade is no other event.
+func TestOldDigests(t *testing.T) {
+	for body, want := range map[string]shipbell.EventID{
+		contract: "6bcb839e30d3fbb274abcd491aed5805",
+		`{"deployment":{"projectName":"a","deploymentId":"1"}}`:                                         "2329a855b64662150a7f61571d7b7842",
+		`{"deployment":{"projectName":"a","deploymentId":"1","versionId":"` + versionID + `"}}`:         "642e24bb9108c1880955196e2675d740",
+		`{"deployment":{"projectName":"a","deploymentId":"1","source":"push","log":"","history":null}}`: "2329a855b64662150a7f61571d7b7842",
+	} {
+		if got := decode(t, body).ID; got != want {
+			t.Errorf("%s has the digest %s, want %s", body, got, want)
+		}
+	}
+}
+
 func TestTimestamps(t *testing.T) {
 	want := time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
 	for _, text := range []string{`"2025-01-15T10:30:45Z"`, `"2025-01-15T11:30:45+01:00"`, `"2025-01-15T10:30:45.000Z"`, `"2025-01-15T10:30:45"`, `"2025-01-15 10:30:45"`, `1736937045000`} {
@@ -119,6 +200,12 @@ func TestIdentity(t *testing.T) {
 		`{"deployment":{"projectName":"a","deploymentId":"1","status":"success"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":"2025-01-15T10:30:45Z"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"ab"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","source":"exec"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","cloudflareId":"x"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","script":"x"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","dashboardUrl":"x"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","log":"x"}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","history":["x"]}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"a","commitHash":"b"}}`,
 	} {
 		if strings.Contains(body, `"deploymentId":""`) {
@@ -153,6 +240,11 @@ func TestRefusals(t *testing.T) {
 		{"time", d(`"timestamp":"yesterday"`), "deployment.timestamp: invalid_value: an RFC 3339 time such as 2025-01-15T10:30:45Z"},
 		{"seconds", d(`"timestamp":1736937045`), "deployment.timestamp: invalid_value: an RFC 3339 time such as 2025-01-15T10:30:45Z, or unix milliseconds"},
 		{"time list", d(`"timestamp":[]`), "deployment.timestamp: wrong_type: an RFC 3339 time such as 2025-01-15T10:30:45Z"},
+		{"source", d(`"source":"poll"`), "deployment.source: invalid_value: push or exec"},
+		{"history", d(`"history":"abc First"`), "deployment.history: wrong_type: a list of texts in quotes, not string"},
+		{"history of numbers", d(`"history":[1]`), "deployment.history: wrong_type: a list of texts in quotes, not number"},
+		{"log list", d(`"log":[]`), "deployment.log: wrong_type: text in quotes, not array"},
+		{"long cloudflareId", d(`"cloudflareId":"` + strings.Repeat("x", 513) + `"`), "deployment.cloudflareId: too_long: at most 512 bytes, not 513"},
 		{"ci", d(`"isCI":"maybe"`), "deployment.isCI: wrong_type: true or false"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,6 +261,7 @@ func TestRefusals(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(contract))
 	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":1736937045000,"isCI":"1"}}`))
+	f.Add([]byte(`{"deployment":{"type":"page","projectName":"a","deploymentId":"1","source":"exec","cloudflareId":"` + cloudflareID + `","versionId":"` + versionID + `","log":"\u0000\n x","history":["a b",null,"\n"]}}`))
 	f.Add([]byte(`{"deployment":{"projectName":"\u0000a","deploymentId":"\ud800","timestamp":""}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := push.Decode(body, now)

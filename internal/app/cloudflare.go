@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/outbound"
+	"github.com/shipbell/shipbell/internal/route"
+	"github.com/shipbell/shipbell/internal/source/cloudflare"
+	"github.com/shipbell/shipbell/internal/web"
+)
+
+// watchEvery is how often the ledger looks for deployments of which nothing is
+// heard any more. It asks an index, and usually finds nothing.
+const watchEvery = 15 * time.Second
+
+// CloudflareScopes are the permissions that a token needs, to read alone.
+const CloudflareScopes = cloudflare.ReadScopes
+
+// asking are the parts that ask Cloudflare; nil without a token.
+type asking struct {
+	poller   *cloudflare.Poller
+	consumer *cloudflare.Consumer // nil without a queue
+}
+
+// newClient makes the client of Cloudflare's API.
+func newClient(c config.Cloudflare, version string) *cloudflare.Client {
+	return cloudflare.NewClient(cloudflare.ClientOptions{
+		Token: outbound.NewSecret(c.Token), BaseURL: c.API,
+		HTTP: outbound.New(outbound.Options{Version: version, MaxBody: cloudflare.MaxBody}),
+	})
+}
+
+func (a *App) makeAsking(o Options, projects route.Projects) *asking {
+	c := o.Settings.Cloudflare
+	if c.Token == "" {
+		return nil
+	}
+	o.Log.Hide(c.Token)
+	client := newClient(c, o.Version)
+	asks := &asking{poller: cloudflare.NewPoller(cloudflare.PollerOptions{
+		Client: client, Ledger: a.ledger, Accounts: c.Accounts, Interval: c.Interval,
+		Allow: allow(projects), Log: a.log,
+	})}
+	if c.Queue != "" {
+		asks.consumer = cloudflare.NewConsumer(cloudflare.ConsumerOptions{
+			Client: client, Ledger: a.ledger, Accounts: c.Accounts, Queue: c.Queue,
+			Interval: min(c.Interval, cloudflare.DefaultPullInterval),
+			Allow:    allow(projects), Base: asks.poller.Base, Heard: asks.poller.Wake, Log: a.log,
+		})
+	}
+	return asks
+}
+
+// allow reports whether people want to hear of a project.
+func allow(projects route.Projects) func(shipbell.ProjectType, string) bool {
+	return func(t shipbell.ProjectType, name string) bool {
+		return projects.Match(shipbell.Deployment{Observation: shipbell.Observation{Type: t, Project: name}})
+	}
+}
+
+// hearings says how well each source can be heard.
+func (a *asking) hearings() []shipbell.Hearing {
+	if a == nil {
+		return nil
+	}
+	hearings := []shipbell.Hearing{a.poller.Hearing()}
+	if a.consumer != nil {
+		hearings = append(hearings, a.consumer.Hearing())
+	}
+	return hearings
+}
+
+// hook is the webhook of Cloudflare's notifications; nil without a secret.
+func (a *App) hook(secret string) *web.Hook {
+	if secret == "" {
+		return nil
+	}
+	return &web.Hook{
+		Secret: secret,
+		Decode: func(body []byte, now time.Time) ([]shipbell.Event, error) {
+			alert, err := cloudflare.ReadAlert(body, now)
+			return alert.Events, err
+		},
+		// A notification says little; the API tells the rest.
+		Nudge: func() {
+			if a.asks != nil {
+				a.asks.poller.Wake()
+			}
+		},
+	}
+}
+
+// watch looks again, from time to time, at what nothing is heard of any more.
+func (a *App) watch(ctx context.Context) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		var err error
+		if a.asks == nil {
+			_, err = a.ledger.Watch(ctx, nil)
+		} else {
+			_, err = a.ledger.Watch(ctx, a.asks.poller)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("could not look for deployments that do not end; trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// scratch is a ledger that takes nothing: asking once, as if for the first time,
+// changes nothing.
+type scratch struct{ memory string }
+
+func (scratch) Report(context.Context, shipbell.Report) error { return nil }
+func (scratch) Tell(context.Context, shipbell.Bulletin) error { return nil }
+func (s scratch) Memory(context.Context, shipbell.Source) (string, error) {
+	return s.memory, nil
+}
+
+// Poll asks Cloudflare once and returns what it heard. With remembered empty it
+// is the first look, which hears the state of everything.
+func Poll(ctx context.Context, settings config.Settings, version, remembered string) (shipbell.Report, shipbell.Hearing, error) {
+	projects, err := projectsOf(settings)
+	if err != nil {
+		return shipbell.Report{}, shipbell.Hearing{}, err
+	}
+	p := cloudflare.NewPoller(cloudflare.PollerOptions{
+		Client: newClient(settings.Cloudflare, version), Ledger: scratch{remembered},
+		Accounts: settings.Cloudflare.Accounts, Allow: allow(projects), DryRun: true,
+	})
+	report, err := p.Once(ctx)
+	if err != nil {
+		return shipbell.Report{}, p.Hearing(), fmt.Errorf("ask Cloudflare: %w", err)
+	}
+	return report, p.Hearing(), nil
+}
