@@ -54,6 +54,9 @@ func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announc
 	if main.Ref != "" && !d.Status.Final() {
 		main.Urgency = shipbell.UrgencyLow
 	}
+	if main.Ref == "" && main.Shown == 0 && (d.Status == shipbell.Failure || d.Alarm != nil) {
+		main.Urgency = shipbell.UrgencyHigh // it rings in place of an alert
+	}
 	changed := []shipbell.Announcement{main}
 	reply := func(p shipbell.Part, needed bool) (exists bool) {
 		a, exists := row(p)
@@ -107,25 +110,42 @@ func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipb
 	if err != nil {
 		return err
 	}
+	for _, p := range told {
+		if rows, err = needless(tx, row, rows, p); err != nil {
+			return err
+		}
+	}
 	if a.Part == shipbell.PartMain && a.Ref != "" {
-		if err := release(tx, row, rows, told); err != nil {
+		if err := release(tx, row, rows); err != nil {
 			return err
 		}
 	}
 	return tx.KeepAttempt(attempt)
 }
 
-// release lets the replies go that waited for the main message, unless the main
-// message has told what they would.
-func release(tx Tx, main shipbell.Announcement, rows []shipbell.Announcement, told []shipbell.Part) error {
+// needless notes that another message told what this part would have, also where the
+// part was not asked for yet. One that was posted stays as it is.
+func needless(tx Tx, by shipbell.Announcement, rows []shipbell.Announcement, p shipbell.Part) ([]shipbell.Announcement, error) {
+	i := slices.IndexFunc(rows, func(row shipbell.Announcement) bool { return row.Channel == by.Channel && row.Part == p })
+	if i < 0 {
+		i = len(rows)
+		rows = append(rows, shipbell.Announcement{Deployment: by.Deployment, Channel: by.Channel, Part: p, Urgency: shipbell.UrgencyHigh})
+	}
+	if rows[i].Ref != "" {
+		return rows, nil
+	}
+	rows[i].Wanted = max(rows[i].Wanted, by.Wanted)
+	rows[i].Shown = rows[i].Wanted
+	return rows, tx.PutAnnouncement(rows[i])
+}
+
+// release lets the replies go that waited for the main message.
+func release(tx Tx, main shipbell.Announcement, rows []shipbell.Announcement) error {
 	for _, a := range rows {
 		if a.Channel != main.Channel || !a.Held() {
 			continue
 		}
 		a.Wanted = main.Wanted
-		if slices.Contains(told, a.Part) {
-			a.Shown = a.Wanted
-		}
 		if err := tx.PutAnnouncement(a); err != nil {
 			return err
 		}

@@ -197,7 +197,13 @@ func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
 	}
 	if !quiet(d) {
 		r.stale = r.router.Channels(d)
-		if err := tx.Announce(id, d.Revision, r.stale); err != nil {
+		if d.Status == shipbell.Failure {
+			// It rings, and goes before what does not.
+			_, err = announce(tx, d, r.stale)
+		} else {
+			err = tx.Announce(id, d.Revision, r.stale)
+		}
+		if err != nil {
 			return err
 		}
 	}
