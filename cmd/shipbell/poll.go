@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,18 +54,9 @@ func (c pollCmd) Run(ctx context.Context, s streams) error {
 	}
 	report, hearing, err := app.Poll(ctx, settings, versionText(), remembered)
 	if err != nil {
-		return hinted{err, first(hearing.Hint, "check the token, its permissions and the network")}
+		return hinted{err, cmp.Or(hearing.Hint, "check the token, its permissions and the network")}
 	}
 	return printReport(s.out, report, hearing)
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 func printReport(w io.Writer, r shipbell.Report, h shipbell.Hearing) error {
@@ -72,7 +64,7 @@ func printReport(w io.Writer, r shipbell.Report, h shipbell.Hearing) error {
 	if r.Baseline {
 		what = "there on the first look; nobody would be told"
 	}
-	fmt.Fprintf(w, "%d events, %s\n", len(r.Events), what)
+	fmt.Fprintf(w, "%s, %s\n", count(len(r.Events), "event"), what)
 	if len(r.Events) > 0 {
 		fmt.Fprintln(w)
 	}
@@ -87,7 +79,7 @@ func printReport(w io.Writer, r shipbell.Report, h shipbell.Hearing) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d requests", h.Requests)
+	fmt.Fprintf(w, "\n%s", count(h.Requests, "request"))
 	if h.Remaining >= 0 {
 		fmt.Fprintf(w, ", the rate limit leaves %d", h.Remaining)
 	}
@@ -100,6 +92,14 @@ func printReport(w io.Writer, r shipbell.Report, h shipbell.Hearing) error {
 		fmt.Fprintf(w, "note: %s\n", printable(note))
 	}
 	return nil
+}
+
+// count renders a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func projectAndEnvironment(e shipbell.Event) string {

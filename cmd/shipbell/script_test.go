@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/shipbell/shipbell/internal/fakecloudflare"
 	"github.com/shipbell/shipbell/internal/faketelegram"
 )
 
@@ -35,13 +37,18 @@ func TestScripts(t *testing.T) {
 			"request":  request,
 			"messages": messages,
 			"kick":     kick,
+			"deploy":   deploy,
+			"edited":   edited,
+			"heard":    heard,
 		},
 	})
 }
 
 type fakeKey struct{}
+type cloudflareKey struct{}
 
-// setup gives a script a free port, a data directory and a fake Telegram.
+// setup gives a script a free port, a data directory, a fake Telegram and a fake
+// Cloudflare, whose token is in $CLOUDFLARE.
 func setup(env *testscript.Env) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,6 +66,16 @@ func setup(env *testscript.Env) error {
 	}
 	env.Defer(stop)
 	env.Values[fakeKey{}] = fake
+	cf := fakecloudflare.New(fakecloudflare.Options{})
+	cf.Deploy("api-service", fakecloudflare.DeployOptions{Author: "dev@example.com"})
+	cloudflare, stop, err := cf.Start()
+	if err != nil {
+		return err
+	}
+	env.Defer(stop)
+	env.Values[cloudflareKey{}] = cf
+	env.Setenv("CLOUDFLARE_API_BASE_URL", cloudflare)
+	env.Setenv("CLOUDFLARE", fakecloudflare.DefaultToken)
 	env.Setenv("ADDRESS", address)
 	env.Setenv("URL", "http://"+address)
 	env.Setenv("SHIPBELL_LISTEN", address)
@@ -130,5 +147,53 @@ func kick(ts *testscript.TestScript, neg bool, _ []string) {
 		fake.Unblock(group)
 	} else {
 		fake.Kick(group)
+	}
+}
+
+// deploy WORKER deploys a new version at the fake Cloudflare.
+func deploy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: deploy WORKER")
+	}
+	ts.Value(cloudflareKey{}).(*fakecloudflare.Server).Deploy(args[0], fakecloudflare.DeployOptions{Author: "dev@example.com"})
+}
+
+// edited TEXT waits until a message of the chat holds the text.
+func edited(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: edited TEXT")
+	}
+	fake := ts.Value(fakeKey{}).(*faketelegram.Server)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := fake.Wait(ctx, func(f *faketelegram.Server) bool {
+		for _, m := range f.Messages(group) {
+			if strings.Contains(m.Text, args[0]) {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		ts.Fatalf("no message holds %q", args[0])
+	}
+}
+
+// heard waits until the server has asked the fake Cloudflare once.
+func heard(ts *testscript.TestScript, neg bool, _ []string) {
+	if neg {
+		ts.Fatalf("usage: heard")
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		answer, err := http.Get(ts.Getenv("URL") + "/health?verbose")
+		ts.Check(err)
+		text, err := io.ReadAll(answer.Body)
+		ts.Check(errors.Join(err, answer.Body.Close()))
+		if strings.Contains(string(text), "lastHeard") {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("Cloudflare was not asked: %s", text)
+		}
 	}
 }

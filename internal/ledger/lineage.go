@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -19,21 +20,20 @@ func lineage(tx Tx, d shipbell.Deployment) (shipbell.Lineage, error) {
 	if err != nil {
 		return l, err
 	}
-	// From the oldest start to the newest.
 	for _, s := range history {
 		succeeded := s.Status == shipbell.Success
-		if succeeded && (l.Live == nil || !s.StartedAt.Before(l.Live.StartedAt)) {
-			l.Live = &s
+		if succeeded {
+			l.Live = &s // the last one counts
 		}
-		switch {
+		switch before := moment(s).Before(moment(d)); {
 		case s.ID == d.ID:
-		case s.StartedAt.Before(d.StartedAt) && succeeded:
+		case before && succeeded:
 			l.Previous, l.Failures, l.FailingSince = &s, 0, time.Time{}
-		case s.StartedAt.Before(d.StartedAt) && s.Status == shipbell.Failure:
+		case before && s.Status == shipbell.Failure:
 			if l.Failures++; l.Failures == 1 {
 				l.FailingSince = s.StartedAt
 			}
-		case !s.StartedAt.Before(d.StartedAt) && !succeeded:
+		case !before && !succeeded:
 			l.Waiting = append(l.Waiting, s)
 		}
 	}
@@ -41,8 +41,17 @@ func lineage(tx Tx, d shipbell.Deployment) (shipbell.Lineage, error) {
 	return l, err
 }
 
-// siblings are the deployments to the same place, the oldest start first, itself
-// included.
+// moment is when a deployment took its place among the others: when it went
+// live, and of one that did not when it started.
+func moment(d shipbell.Deployment) time.Time {
+	if d.Status == shipbell.Success {
+		return d.FinishedAt
+	}
+	return d.StartedAt
+}
+
+// siblings are the deployments to the same place in the order of their moments,
+// itself included.
 func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 	recent, err := tx.Recent(d.Type, d.Names(), remembered, false)
 	if err != nil {
@@ -50,7 +59,7 @@ func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 	}
 	recent = slices.DeleteFunc(recent, func(s shipbell.Deployment) bool { return s.ID == d.ID || !shipbell.SamePlace(d, s) })
 	recent = append(recent, d)
-	slices.SortFunc(recent, func(a, b shipbell.Deployment) int { return a.StartedAt.Compare(b.StartedAt) })
+	slices.SortFunc(recent, func(a, b shipbell.Deployment) int { return cmp.Or(moment(a).Compare(moment(b)), cmp.Compare(a.ID, b.ID)) })
 	return recent, nil
 }
 

@@ -280,7 +280,7 @@ func unclear(d shipbell.Deployment, history []shipbell.Deployment) bool {
 }
 
 // Deadline returns how long a deployment may take, from the durations in a
-// history that is sorted by start: twice what nearly all of the last ones took.
+// history, the oldest first: twice what nearly all of the last ones took.
 func Deadline(history []shipbell.Deployment) time.Duration {
 	var took []time.Duration
 	for _, d := range slices.Backward(history) {
