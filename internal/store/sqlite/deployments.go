@@ -93,12 +93,16 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 		t.lastID--
 		return 0, shipbell.ErrConflict
 	}
+	place, err := t.place(d)
+	if err != nil {
+		return 0, err
+	}
 	err = t.exec(`INSERT INTO deployments (id, revision, recorded_ms, place, unnamed) VALUES ($1, $2, $3, $4, $5)`,
-		int64(id), int64(d.Revision), ms(d.RecordedAt), place(d.Type, d.Names()[0]), boolInt(!d.Named()))
+		int64(id), int64(d.Revision), ms(d.RecordedAt), place, boolInt(!d.Named()))
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
-	t.opened = id
+	t.opened, t.named = id, t.named && d.Named()
 	return id, nil
 }
 
@@ -107,31 +111,78 @@ func (t *tx) Save(d shipbell.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
+	place, err := t.place(d)
+	if err != nil {
+		return err
+	}
 	err = t.exec(`UPDATE deployments SET revision = $2, doc = $3, place = $4, unnamed = $5 WHERE id = $1`,
-		int64(d.ID), int64(d.Revision), string(doc), place(d.Type, d.Names()[0]), boolInt(!d.Named()))
+		int64(d.ID), int64(d.Revision), string(doc), place, boolInt(!d.Named()))
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
+	t.named = t.named && d.Named()
 	_, err = t.bind(d)
 	return err
 }
 
-// place is where a deployment is looked for by name.
-func place(t shipbell.ProjectType, name string) string { return string(t) + "/" + name }
+// maxPlaces bounds the cache of places. There are as many as projects, unless
+// somebody makes up names.
+const maxPlaces = 10_000
+
+// findPlace returns the number under which deployments of a name are found, or
+// sql.ErrNoRows.
+func (t *tx) findPlace(typ shipbell.ProjectType, name string) (int64, error) {
+	name = string(typ) + "/" + name
+	if n, ok := t.places[name]; ok {
+		return n, nil
+	}
+	var n int64
+	if err := t.row(`SELECT id FROM places WHERE name = $1`, name).Scan(&n); err != nil {
+		return 0, err
+	}
+	if len(t.places) >= maxPlaces {
+		clear(t.places)
+	}
+	t.places[name] = n
+	return n, nil
+}
+
+// place returns the number of a deployment's place, which it gets on first use.
+func (t *tx) place(d shipbell.Deployment) (int64, error) {
+	name := d.Names()[0]
+	n, err := t.findPlace(d.Type, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = t.row(`INSERT INTO places (name) VALUES ($1) RETURNING id`, string(d.Type)+"/"+name).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("place of %s: %w", name, err)
+	}
+	return n, nil
+}
 
 func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error) {
 	query := `SELECT id FROM deployments WHERE place = $1 ORDER BY id DESC LIMIT $2`
 	if unnamed {
+		if none, err := t.allNamed(); none || err != nil {
+			return nil, err
+		}
 		query = `SELECT id FROM deployments WHERE place = $1 AND unnamed = 1 ORDER BY id DESC LIMIT $2`
 	}
 	var ids []shipbell.DeploymentID
 	for _, name := range names {
-		err := t.each(func(rows *sql.Rows) error {
+		place, err := t.findPlace(typ, name)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("place of %s: %w", name, err)
+		}
+		err = t.each(func(rows *sql.Rows) error {
 			var id shipbell.DeploymentID
 			err := rows.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, query, place(typ, name), n)
+		}, query, place, n)
 		if err != nil {
 			return nil, fmt.Errorf("read recent deployments of %s: %w", name, err)
 		}
@@ -146,6 +197,19 @@ func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed boo
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// allNamed reports whether a build step named every deployment.
+func (t *tx) allNamed() (bool, error) {
+	if t.named {
+		return true, nil
+	}
+	var some bool
+	if err := t.row(`SELECT EXISTS (SELECT 1 FROM deployments WHERE unnamed = 1)`).Scan(&some); err != nil {
+		return false, fmt.Errorf("look for unnamed deployments: %w", err)
+	}
+	t.named = !some
+	return t.named, nil
 }
 
 // bind adds the deployment's keys and returns how many were new; those that are

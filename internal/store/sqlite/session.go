@@ -22,6 +22,8 @@ type session struct {
 	broken bool
 	// lanes caches the numbers of channels; they never change.
 	lanes map[shipbell.ChannelID]int64
+	// places caches the numbers of places; they never change either.
+	places map[string]int64
 }
 
 // Statements run without the caller's context: a statement that is interrupted
@@ -41,6 +43,7 @@ func (s *session) connect() error {
 	s.conn, s.broken = conn, false
 	s.stmts = make(map[string]*sql.Stmt)
 	s.lanes = make(map[shipbell.ChannelID]int64)
+	s.places = make(map[string]int64)
 	return nil
 }
 
@@ -93,6 +96,7 @@ func (s *session) transaction(begin, end string, fn func(*tx) error) error {
 // connection is right whatever state the old one is in.
 func (s *session) abandon() {
 	clear(s.lanes)
+	clear(s.places)
 	if s.exec("ROLLBACK") == nil {
 		return
 	}

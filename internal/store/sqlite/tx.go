@@ -17,6 +17,10 @@ type tx struct {
 	// opened is the deployment this transaction opened last: it cannot have an
 	// event yet.
 	opened shipbell.DeploymentID
+	// named is set once it was seen in this transaction that a build step named
+	// every deployment. Where nothing but pushes comes in that is always so, and
+	// each of them would look for another.
+	named bool
 }
 
 // The names of the rows of meta.

@@ -1,13 +1,18 @@
 -- +goose Up
 
--- place is the project type and the name under which other words about the
--- deployment are looked for; unnamed is 1 where no build step named it.
-ALTER TABLE deployments ADD COLUMN place TEXT NOT NULL DEFAULT '';
+-- A place is a project type and a name, under which other words about a
+-- deployment are looked for. unnamed is 1 where no build step named it.
+CREATE TABLE places (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+) STRICT;
+ALTER TABLE deployments ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deployments ADD COLUMN unnamed INTEGER NOT NULL DEFAULT 0;
-UPDATE deployments SET place = coalesce(
-	json_extract(doc, '$.type') || '/' || json_extract(doc, '$.project'),
-	(SELECT json_extract(e.doc, '$.type') || '/' || json_extract(e.doc, '$.project') FROM events e WHERE e.id = deployments.id * 1048576),
-	'');
+CREATE TABLE named AS SELECT d.id, json_extract(coalesce(d.doc, e.doc), '$.type') || '/' || json_extract(coalesce(d.doc, e.doc), '$.project') AS name
+	FROM deployments d JOIN events e ON e.id = d.id * 1048576;
+INSERT INTO places (name) SELECT DISTINCT name FROM named;
+UPDATE deployments SET place = p.id FROM named n JOIN places p ON p.name = n.name WHERE n.id = deployments.id;
+DROP TABLE named;
 CREATE INDEX deployments_place ON deployments (place, id);
 CREATE INDEX deployments_unnamed ON deployments (place, id) WHERE unnamed = 1;
 
