@@ -160,7 +160,7 @@ func MatchOf(d Deployment, e Event) Match {
 			return 0
 		}
 	}
-	if disagree(a.Branch, b.Branch) || !sameCommit(a.Commit, b.Commit) && a.Commit != "" && b.Commit != "" || !samePlace(a, b) {
+	if disagree(a.Branch, b.Branch) || !SameCommit(a.Commit, b.Commit) && a.Commit != "" && b.Commit != "" || !samePlace(a, b) {
 		return 0
 	}
 	if a.Commit != "" && b.Commit != "" && a.near(b) {
@@ -211,8 +211,8 @@ func disagree(a, b string) bool { return a != "" && b != "" && a != b }
 // shortestHash is how much of a commit hash names it well enough.
 const shortestHash = 7
 
-// sameCommit compares hashes of which one may be abbreviated.
-func sameCommit(a, b string) bool {
+// SameCommit compares hashes of which one may be abbreviated.
+func SameCommit(a, b string) bool {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	n := min(len(a), len(b))
 	return n >= shortestHash && a[:n] == b[:n]

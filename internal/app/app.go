@@ -221,6 +221,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { a.introduce(ctx) })
 	group.Go(func() { a.watch(ctx) })
 	if a.asks != nil {
+		group.Go(func() { a.asks.introduce(ctx, a.log) })
 		group.Go(func() { _ = a.asks.poller.Run(ctx) })
 		if a.asks.consumer != nil {
 			group.Go(func() { _ = a.asks.consumer.Run(ctx) })

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -22,6 +24,8 @@ const CloudflareScopes = cloudflare.ReadScopes
 
 // asking are the parts that ask Cloudflare; nil without a token.
 type asking struct {
+	client   *cloudflare.Client
+	settings config.Cloudflare
 	poller   *cloudflare.Poller
 	consumer *cloudflare.Consumer // nil without a queue
 }
@@ -41,7 +45,7 @@ func (a *App) makeAsking(o Options, projects route.Projects) *asking {
 	}
 	o.Log.Hide(c.Token)
 	client := newClient(c, o.Version)
-	asks := &asking{poller: cloudflare.NewPoller(cloudflare.PollerOptions{
+	asks := &asking{client: client, settings: c, poller: cloudflare.NewPoller(cloudflare.PollerOptions{
 		Client: client, Ledger: a.ledger, Accounts: c.Accounts, Interval: c.Interval,
 		Allow: allow(projects), Log: a.log,
 	})}
@@ -60,6 +64,29 @@ func allow(projects route.Projects) func(shipbell.ProjectType, string) bool {
 	return func(t shipbell.ProjectType, name string) bool {
 		return projects.Match(shipbell.Deployment{Observation: shipbell.Observation{Type: t, Project: name}})
 	}
+}
+
+// introduce says what the token may read, or what it lacks. Nothing waits for it.
+func (a *asking) introduce(ctx context.Context, log *slog.Logger) {
+	checkup, err := cloudflare.Check(ctx, a.client, a.settings.Accounts, a.settings.Queue)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		hint := "check the token, its permissions and the network; it is asked again all the time"
+		var setup *cloudflare.SetupError
+		if errors.As(err, &setup) {
+			hint = setup.Hint
+		}
+		log.Warn("Cloudflare cannot be asked", "error", err, "hint", hint)
+		return
+	}
+	for _, p := range checkup.Parts {
+		if !p.Works {
+			log.Warn("a part of Cloudflare cannot be asked", "account", p.Account, "part", p.Name, "reason", p.Reason, "permission", p.Scope)
+		}
+	}
+	log.Info("asking Cloudflare", "accounts", checkup.Accounts, "every", a.settings.Interval.String())
 }
 
 // hearings says how well each source can be heard.

@@ -59,7 +59,9 @@ func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 	}
 	recent = slices.DeleteFunc(recent, func(s shipbell.Deployment) bool { return s.ID == d.ID || !shipbell.SamePlace(d, s) })
 	recent = append(recent, d)
-	slices.SortFunc(recent, func(a, b shipbell.Deployment) int { return cmp.Or(moment(a).Compare(moment(b)), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(recent, func(a, b shipbell.Deployment) int {
+		return cmp.Or(moment(a).Compare(moment(b)), cmp.Compare(a.ID, b.ID))
+	})
 	return recent, nil
 }
 

@@ -100,7 +100,7 @@ func newSince(history, commit string) (subjects []string, known bool) {
 		if hash == "" {
 			continue
 		}
-		if sameCommit(hash, commit) {
+		if shipbell.SameCommit(hash, commit) {
 			return subjects, true
 		}
 		subjects = append(subjects, cmp.Or(clean(subject), short(hash)))
@@ -108,18 +108,11 @@ func newSince(history, commit string) (subjects []string, known bool) {
 	return nil, false
 }
 
-// sameCommit compares hashes of which one may be abbreviated.
-func sameCommit(a, b string) bool {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	n := min(len(a), len(b))
-	return n >= shortHash && a[:n] == b[:n]
-}
-
 // compareAddress leads to what is new in the deployment since another, where the
 // repository's host is one whose addresses are known; else it is empty.
 func compareAddress(d, since shipbell.Deployment) string {
 	base := strings.TrimSuffix(webAddress(d.RepositoryURL), "/")
-	if base == "" || !isHash(d.Commit) || !isHash(since.Commit) || sameCommit(d.Commit, since.Commit) {
+	if base == "" || !isHash(d.Commit) || !isHash(since.Commit) || shipbell.SameCommit(d.Commit, since.Commit) {
 		return ""
 	}
 	u, err := url.Parse(base)

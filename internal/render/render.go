@@ -273,7 +273,7 @@ func (m *message) links(d shipbell.Deployment) {
 	m.gap()
 	m.line("View Deployment", link(d.URL))
 	m.line("Build log", link(d.LogURL))
-	if d.Status != shipbell.Announced {
+	if d.Status != shipbell.Announced && d.DashboardURL != d.LogURL {
 		m.line("Dashboard", link(d.DashboardURL))
 	}
 	if last := len(m.lines) - 1; m.lines[last].Empty() {

@@ -221,14 +221,14 @@ const (
 var terminal = regexp.MustCompile("\x1b\\[[0-9;:?]*[ -/]*[@-~]")
 
 // quote quotes lines of a log. They keep their indentation beside each other: a
-// caret below a line of code means nothing elsewhere. A first line that stands
-// above the quotation is not said twice.
+// caret below a line of code means nothing elsewhere. What stands above the
+// quotation is not said twice, with a tool's "✘ [ERROR]" before it or without.
 func (m *message) quote(log, above string) {
 	var lines []string
 	indent := maxLogLine
 	for line := range strings.SplitSeq(log, "\n") {
 		line = cleanCode(line)
-		if len(lines) == 0 && (line == "" || clean(line) == above) {
+		if len(lines) == 0 && (line == "" || above != "" && strings.HasSuffix(clean(line), above)) {
 			continue
 		}
 		if line != "" {

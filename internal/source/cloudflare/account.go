@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -138,7 +137,7 @@ func explain(err error) (reason, hint string) {
 	}
 	e, ok := errors.AsType[*APIError](err)
 	if !ok {
-		return oneLine(err.Error()), "Cloudflare cannot be reached; see https://www.cloudflarestatus.com"
+		return reasonOf(err), "Cloudflare cannot be reached; see https://www.cloudflarestatus.com"
 	}
 	switch {
 	case e.Status == http.StatusUnauthorized, e.Code == 6003, e.Code == 9106:
@@ -150,7 +149,12 @@ func explain(err error) (reason, hint string) {
 	case e.Status >= http.StatusInternalServerError:
 		hint = "Cloudflare has a problem; see https://www.cloudflarestatus.com"
 	}
-	return oneLine(err.Error()), hint
+	return reasonOf(err), hint
+}
+
+// reasonOf puts an error on one line; several of them stand beside each other.
+func reasonOf(err error) string {
+	return oneLine(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 // Checkup is what a token can do.
@@ -263,6 +267,3 @@ func (c *Client) verify(ctx context.Context, accounts []Account) (string, error)
 	}
 	return "", &SetupError{Reason: "the API token does not work: " + first.Error(), Hint: tokenHint, Err: first}
 }
-
-// now is the time to the millisecond, in UTC.
-func (c *Client) time() time.Time { return c.now().UTC().Truncate(time.Millisecond) }

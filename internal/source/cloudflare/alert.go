@@ -1,10 +1,8 @@
 package cloudflare
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -39,7 +37,8 @@ const (
 
 // ReadAlert reads the body of a notification. What the data of a Pages alert looks
 // like is not documented, so it is searched for the names of the Pages API, flat
-// or nested. A body that is no JSON object is [shipbell.ErrInvalid].
+// or nested. What it does not say the poller sees, once it is woken. A body that is
+// no JSON object is [shipbell.ErrInvalid].
 func ReadAlert(body []byte, received time.Time) (Alert, error) {
 	var v struct {
 		Name      text            `json:"name"`
@@ -148,38 +147,4 @@ func flatten(into map[string]string, path string, raw json.RawMessage, depth int
 		}
 		flatten(into, name+".", field, depth+1)
 	}
-}
-
-// CompleteAlert asks the API for what an alert does not say: the deployment that it
-// names, or the latest one of its project. It returns no events where the alert
-// names no project; the poller will see what it is about.
-func CompleteAlert(ctx context.Context, c *Client, accounts []string, a Alert) ([]shipbell.Event, error) {
-	if a.Project == "" || !a.Pages() {
-		return nil, nil
-	}
-	if a.Account != "" {
-		accounts = []string{a.Account}
-	}
-	known, err := Accounts(ctx, c, accounts)
-	if err != nil {
-		return nil, err
-	}
-	for _, account := range known {
-		var p pagesProject
-		path := inAccount(account.ID, "pages", "projects", a.Project)
-		if _, err = c.get(ctx, path, nil, &p); err != nil {
-			continue
-		}
-		seen := pagesSeen{site: p.site(account.ID), d: p.Latest.V, at: c.time()}
-		if a.Deployment != "" && string(p.Latest.V.ID) != a.Deployment {
-			if _, err = c.get(ctx, path+"/deployments/"+url.PathEscape(a.Deployment), nil, &seen.d); err != nil {
-				continue
-			}
-		}
-		if seen.d.ID == "" {
-			return nil, nil
-		}
-		return sealed(seen.events(shipbell.SourceAlert)...), nil
-	}
-	return nil, errWhat("complete the alert about "+a.Project, err)
 }

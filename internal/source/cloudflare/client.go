@@ -95,6 +95,11 @@ type Limit struct {
 // reserve is what must be left of the limit.
 func (l Limit) reserve() int { return int(float64(l.Quota) * reserveShare) }
 
+// low reports whether little is left, for which it is worth slowing down.
+func (l Limit) low() bool {
+	return l.Remaining >= 0 && float64(l.Remaining) < lowShare*float64(l.Quota)
+}
+
 // Limit returns what the last answer said, without what has passed since.
 func (c *Client) Limit() Limit {
 	c.mu.Lock()
@@ -176,8 +181,8 @@ func fails(err error) bool {
 }
 
 const (
-	codePaging     = 8000024 // Pages does not like page or per_page
-	codeNoResponse = "the answer is not what the API answers"
+	codePaging = 8000024 // Pages does not like page or per_page
+	notTheAPI  = "the answer is not what the API answers"
 )
 
 // envelope is the form of every answer. Its fields are read one by one, so that
@@ -264,10 +269,8 @@ func (c *Client) open(method, path string, exempt bool) error {
 	return nil
 }
 
-var (
-	// rateLimit is the header Ratelimit, such as "default";r=1187;t=241.
-	rateLimit = regexp.MustCompile(`;\s*([rtqw])=(\d+)`)
-)
+// rateLimit is a parameter of the header Ratelimit, such as "default";r=1187;t=241.
+var rateLimit = regexp.MustCompile(`;\s*([rtqw])=(\d+)`)
 
 // heard keeps what an answer says of the limit
 // (https://developers.cloudflare.com/changelog/2025-09-03-rate-limiting-improvement).
@@ -312,14 +315,14 @@ func (c *Client) read(method, path string, resp *outbound.Response, result any) 
 	case resp.Status < 200 || resp.Status > 299:
 		return paging{}, fail
 	case !parsed:
-		fail.Message = codeNoResponse
+		fail.Message = notTheAPI
 		return paging{}, fail
 	case e.Success == nil || !*e.Success:
 		return paging{}, fail
 	}
 	if result != nil && len(e.Result) > 0 {
 		if err := json.Unmarshal(e.Result, result); err != nil {
-			fail.Message = codeNoResponse
+			fail.Message = notTheAPI
 			return paging{}, fail
 		}
 	}

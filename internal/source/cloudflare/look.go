@@ -300,6 +300,8 @@ func (l *look) deployments(ctx context.Context, w worker, m workerMemory, isKnow
 		boundary = m.At
 	case isKnown && m.On != "":
 		boundary = parseTime(m.On).Add(closeEnough)
+	case isKnown:
+		boundary = time.Time{} // it had none when it was first looked at
 	}
 	listed, err := l.listDeployments(ctx, w, m.Last, boundary)
 	if err != nil {
@@ -376,8 +378,10 @@ func (l *look) listDeployments(ctx context.Context, w worker, last string, bound
 		}
 		batch := slices.DeleteFunc(result.Deployments, func(d deployment) bool { return d.ID == "" || d.CreatedOn.IsZero() })
 		if len(batch) > 0 && slices.ContainsFunc(all, func(d deployment) bool { return d.ID == batch[0].ID }) {
-			l.notes = append(l.notes, fmt.Sprintf(
-				"of %s only the last %d deployments are listed; older ones since the last look are missed", w.Name, len(all)))
+			l.watch.lasting = append(l.watch.lasting, lasting{l.started, fmt.Sprintf(
+				"of %s only the last %d deployments were listed at %s; older ones since the look before are missed",
+				w.Name, len(all), l.started.Format(time.RFC3339))})
+			l.watch.lasting = l.watch.lasting[max(0, len(l.watch.lasting)-maxLasting):]
 			break
 		}
 		all = append(all, batch...)
@@ -658,7 +662,9 @@ func (l *look) deployed(ctx context.Context) {
 			s.build = &b
 		} else if s.seen.first && !s.silent && calls < maxVersionCalls && !l.exhausted(ctx) {
 			calls++
-			s.of = l.version(ctx, s.site.script, s.version)
+			if s.of = l.version(ctx, s.site.script, s.version); s.of != nil && s.of.built() {
+				l.awaitBuild(s)
+			}
 		}
 		e := s.event(shipbell.SourcePoll)
 		if s.silent {
@@ -667,6 +673,19 @@ func (l *look) deployed(ctx context.Context) {
 			l.events = append(l.events, e)
 		}
 	}
+}
+
+// awaitBuild has the next looks ask for the build of a version that Workers Builds
+// made: how soon it is known is not documented.
+func (l *look) awaitBuild(s pending) {
+	mem := l.mem.Builds
+	if _, off := l.watch.refused[partBuilds]; off || mem == nil {
+		return
+	}
+	if mem.Join == nil {
+		mem.Join = map[string]wantedJoin{}
+	}
+	mem.Join[s.version] = wantedJoin{Worker: s.worker, At: l.started, Built: true}
 }
 
 // join asks which builds made the versions that were deployed, in one call.
@@ -692,7 +711,7 @@ func (l *look) join(ctx context.Context) map[string]build {
 		if s.version != "" && !slices.Contains(ids, s.version) {
 			ids = append(ids, s.version)
 			if !s.silent && s.seen.first {
-				want[s.version] = wantedJoin{s.worker, l.started}
+				want[s.version] = wantedJoin{Worker: s.worker, At: l.started}
 			}
 		}
 	}
@@ -726,7 +745,7 @@ func (l *look) join(ctx context.Context) map[string]build {
 			}
 		}
 		// The build may not know its version before it ends.
-		if ok || complete && !building[j.Worker] {
+		if ok || complete && !building[j.Worker] && !j.Built {
 			delete(want, v)
 		}
 	}

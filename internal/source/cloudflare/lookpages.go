@@ -126,20 +126,21 @@ func (l *look) project(ctx context.Context, p pagesProject, first bool) bool {
 		}
 		all, err := l.listPages(ctx, p, m)
 		if !l.detail(errWhat("list the deployments of "+string(p.Name), err)) {
-			if !errors.Is(err, shipbell.ErrNotFound) {
-				return false
-			}
-			return true
+			return errors.Is(err, shipbell.ErrNotFound)
 		}
-		since := later(m.At.Add(-overlap), mem.Since)
-		if m.At.IsZero() {
-			since = mem.Since
+		since := mem.Since
+		switch {
+		case !m.At.IsZero():
+			since = later(m.At.Add(-overlap), mem.Since)
+		case isKnown:
+			since = time.Time{} // it had none when it was first looked at
 		}
 		for _, d := range append(all, newest) {
 			if _, ok := known[string(d.ID)]; !ok || d.ID != newest.ID {
 				known[string(d.ID)] = d
 			}
-			isNew := !slices.Contains(m.Recent, short(string(d.ID))) && (d.CreatedOn.After(since) || d.ID == newest.ID)
+			// Where the latest one was deleted, an old one is the latest again.
+			isNew := !slices.Contains(m.Recent, short(string(d.ID))) && d.CreatedOn.After(since)
 			if isNew && !slices.ContainsFunc(fresh, func(o pagesDeployment) bool { return o.ID == d.ID }) {
 				fresh = append(fresh, d)
 			}
@@ -173,6 +174,9 @@ func (l *look) project(ctx context.Context, p pagesProject, first bool) bool {
 		m.Recent = append(m.Recent, short(string(d.ID)))
 		m.At = later(m.At, d.CreatedOn.Time)
 		take(d, "")
+	}
+	if moved && !slices.Contains(m.Recent, short(string(newest.ID))) {
+		m.Recent = append(m.Recent, short(string(newest.ID)))
 	}
 	m.Recent = m.Recent[max(0, len(m.Recent)-maxRecent):]
 	l.live(&m, p.Canonical.V, s, fresh)

@@ -94,6 +94,7 @@ type activeBuild struct {
 type wantedJoin struct {
 	Worker string    `json:"worker"`
 	At     time.Time `json:"at"`
+	Built  bool      `json:"built,omitempty"` // there is a build
 }
 
 type pagesMemory struct {
@@ -132,7 +133,7 @@ const (
 	// maxActive is how long a deployment or build that does not end is followed.
 	maxActive = 24 * time.Hour
 	// maxJoin is how long the build of a version is asked for.
-	maxJoin = time.Hour
+	maxJoin = 15 * time.Minute
 )
 
 func (m *accountMemory) want(w wantedLog) {
@@ -165,6 +166,17 @@ func (m *memory) account(id string) *accountMemory {
 		m.Accounts[id] = &accountMemory{}
 	}
 	return m.Accounts[id]
+}
+
+// only returns the account that is remembered, if it is the only one.
+func (m *memory) only() (id string, ok bool) {
+	n := 0
+	for known := range m.Accounts {
+		if known != "" {
+			id, n = known, n+1
+		}
+	}
+	return id, n == 1
 }
 
 func (m *memory) write() string {

@@ -48,8 +48,6 @@ const (
 	wakeGap = 5 * time.Second
 	// lowShare is the part of the rate limit below which the poller slows down.
 	lowShare = 0.2
-	// ledgerRetry is how long to wait when the ledger cannot be read.
-	ledgerRetry = time.Second
 )
 
 // PollerOptions are the parts a [Poller] works with.
@@ -79,9 +77,10 @@ type Poller struct {
 
 	mu      sync.Mutex
 	watches []*watch
-	started bool
 	hearing shipbell.Hearing
 	reason  map[string]blindness // by account
+	// unread counts how often memory could not be read in a row.
+	unread int
 }
 
 // watch is what the process knows of one account, beside memory.
@@ -98,6 +97,7 @@ type watch struct {
 	address  string             // subdomain of workers.dev, once asked
 	sites    map[string]site    // by Worker, of those listed since the start
 	notes    []string
+	lasting  []lasting // notes that stay for a while
 	heardAt  time.Time
 	requests int
 
@@ -105,6 +105,17 @@ type watch struct {
 	names  map[shipbell.ProjectType]map[string]site
 	looked map[shipbell.ProjectType]time.Time
 }
+
+// lasting is a note of something that is over, but that people should see.
+type lasting struct {
+	at   time.Time
+	text string
+}
+
+const (
+	lastsFor   = 24 * time.Hour
+	maxLasting = 20
+)
 
 type refusal struct {
 	at  time.Time
@@ -152,8 +163,11 @@ func (p *Poller) sleep(ctx context.Context, until time.Time) {
 	case <-timer.C:
 	case <-p.wake:
 		now := p.now()
+		if p.o.Client.Limit().low() {
+			return // what is left of it must last
+		}
 		for _, w := range p.watched() {
-			// Whoever must wait because of a failure or a limit goes on waiting.
+			// Whoever must wait because of a failure goes on waiting.
 			if w.failures == 0 {
 				w.dueAt = later(now, w.lastAt.Add(wakeGap))
 			}
@@ -233,8 +247,7 @@ func (p *Poller) watched() []*watch {
 // round looks at every account that is due and returns when the next one is.
 func (p *Poller) round(ctx context.Context, all bool, sum *outcome) time.Time {
 	if err := p.load(ctx); err != nil {
-		p.troubled("", err, sum)
-		return p.now().Add(ledgerRetry)
+		return p.unreadable(err, sum)
 	}
 	if !p.resolve(ctx, sum) {
 		return p.next()
@@ -243,11 +256,30 @@ func (p *Poller) round(ctx context.Context, all bool, sum *outcome) time.Time {
 		if ctx.Err() != nil {
 			break
 		}
-		if all || !w.dueAt.After(p.now()) {
-			p.cycle(ctx, w, sum)
+		// Against the clock itself: one cut to milliseconds would be early, and spin.
+		if !all && w.dueAt.After(p.o.Now()) {
+			continue
 		}
+		if err := p.load(ctx); err != nil {
+			return p.unreadable(err, sum)
+		}
+		p.cycle(ctx, w, sum)
 	}
 	return p.next()
+}
+
+// unreadable notes that memory cannot be read and returns when to try again. To go
+// on without it would tell everything anew.
+func (p *Poller) unreadable(err error, sum *outcome) time.Time {
+	p.troubled("", err, sum)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unread++
+	if p.hearing.BlindSince.IsZero() {
+		p.hearing.BlindSince = p.now()
+	}
+	p.hearing.Reason, p.hearing.Hint = reasonOf(err), "what the poller remembers cannot be read from the data directory"
+	return p.o.Now().Add(backoff(p.unread))
 }
 
 func (p *Poller) next() time.Time {
@@ -273,7 +305,7 @@ func (p *Poller) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.memory, p.stored = m, stored
+	p.memory, p.stored, p.unread = m, stored, 0
 	return nil
 }
 
@@ -289,12 +321,21 @@ func (p *Poller) resolve(ctx context.Context, sum *outcome) (found bool) {
 	if ctx.Err() != nil {
 		return false
 	}
+	if setup, ok := errors.AsType[*SetupError](err); err != nil && (!ok || setup.Err != nil) {
+		// Nobody answered. The account of before is as good, and whether it can be
+		// heard shows at once.
+		if id, ok := p.memory.only(); ok {
+			accounts, err = []Account{{ID: id}}, nil
+		}
+	}
 	if err == nil {
 		if len(watches) > 0 || p.memory.Accounts[""] != nil {
 			// That the account is found does not mean that it can be heard, but
 			// that will show at once.
-			p.sees(ctx, p.memory.account(""), Account{}, started, nil)
-			delete(p.memory.Accounts, "")
+			m := p.memory.account("")
+			if p.sees(ctx, m, Account{}, started, nil); !m.Told {
+				delete(p.memory.Accounts, "")
+			}
 		}
 		p.mu.Lock()
 		p.watches = nil
@@ -373,14 +414,8 @@ func (p *Poller) cycle(ctx context.Context, w *watch, sum *outcome) {
 	p.publish()
 }
 
-// forget goes back to what the ledger remembers.
-func (p *Poller) forget() {
-	m, err := readMemory(p.stored)
-	if err != nil {
-		panic("cloudflare: memory cannot be read again: " + err.Error()) // it was read or written before
-	}
-	p.memory = m
-}
+// forget has memory read again: a report that failed may have been stored.
+func (p *Poller) forget() { p.memory = nil }
 
 // commit reports what was found, the old in silence, and stores memory if it has
 // changed.
@@ -485,7 +520,7 @@ func (p *Poller) schedule(w *watch, err error) {
 // limit is left. Half of what is left is for others, such as people's own
 // wrangler; the other half must last until the window ends.
 func (p *Poller) pace(l Limit, now time.Time, cost int) time.Duration {
-	if l.Remaining < 0 || float64(l.Remaining) >= lowShare*float64(l.Quota) {
+	if !l.low() {
 		return p.o.Interval
 	}
 	window := l.ResetAt.Sub(now)
@@ -500,6 +535,9 @@ func (p *Poller) pace(l Limit, now time.Time, cost int) time.Duration {
 func (p *Poller) troubled(account string, err error, sum *outcome) {
 	if sum != nil {
 		sum.errs = append(sum.errs, err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return // the server stops
 	}
 	p.o.Log.Error("what Cloudflare says cannot be recorded", "account", account, "error", err)
 }
@@ -542,6 +580,11 @@ func (p *Poller) publish() {
 		}
 		for _, n := range w.notes {
 			h.Notes = append(h.Notes, prefix+n)
+		}
+		for _, n := range w.lasting {
+			if p.o.Now().Before(n.at.Add(lastsFor)) {
+				h.Notes = append(h.Notes, prefix+n.text)
+			}
 		}
 		b, blind := p.reason[w.account.ID]
 		if !blind {

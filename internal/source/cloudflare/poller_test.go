@@ -564,7 +564,7 @@ func TestListWithoutPagesSaysWhatIsMissed(t *testing.T) {
 		if n := len(b.take()); n != 10 {
 			t.Errorf("%d deployments of the ten that are listed", n)
 		}
-		if notes := p.Hearing().Notes; len(notes) != 1 || !strings.Contains(notes[0], "of shop only the last 10 deployments are listed") {
+		if notes := p.Hearing().Notes; len(notes) != 1 || !strings.Contains(notes[0], "of shop only the last 10 deployments were listed") {
 			t.Errorf("notes = %q", notes)
 		}
 	})

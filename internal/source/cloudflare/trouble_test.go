@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,7 +325,7 @@ func TestBlindness(t *testing.T) {
 		once(t, p)
 		time.Sleep(time.Second)
 		srv.RemoveToken(fakecloudflare.DefaultToken)
-		since := time.Now().UTC()
+		since := time.Now().UTC().Add(59 * time.Second) // the next look
 		stop := runs(t, p)
 		time.Sleep(59 * time.Minute)
 		synctest.Wait()
@@ -427,9 +429,9 @@ func TestRateLimitIsShared(t *testing.T) {
 func TestAccountIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := fakecloudflare.New(fakecloudflare.Options{})
-		down := true
+		var up atomic.Bool
 		srv.SetFaults(func(fakecloudflare.Call) fakecloudflare.Fault {
-			if down {
+			if !up.Load() {
 				return fakecloudflare.Fault{Kind: fakecloudflare.FaultReset}
 			}
 			return fakecloudflare.Fault{}
@@ -442,7 +444,7 @@ func TestAccountIsFound(t *testing.T) {
 		if h := p.Hearing(); h.BlindSince.IsZero() || !h.LastHeard.IsZero() || len(b.bulletins) != 1 {
 			t.Errorf("hearing = %+v, bulletins %v", h, b.bulletins)
 		}
-		down = false
+		up.Store(true)
 		time.Sleep(7 * time.Minute)
 		synctest.Wait()
 		if h := p.Hearing(); !h.BlindSince.IsZero() || h.LastHeard.IsZero() || b.bulletins[0].OverAt.IsZero() {
@@ -501,4 +503,90 @@ func TestNothingSecretIsSaid(t *testing.T) {
 			t.Errorf("the test says too little: %d poison, %d bulletins", len(c.Hearing().Poison), len(b.bulletins))
 		}
 	})
+}
+
+// TestStorm lets a day pass with deployments, faults, a ledger that fails and
+// processes that die, and then counts: everything is told once.
+func TestStorm(t *testing.T) {
+	for seed := range uint64(2) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			srv := fakecloudflare.New(fakecloudflare.Options{DeploymentsPaged: true, MaxCalls: -1})
+			for i := range 5 {
+				srv.Deploy(fmt.Sprintf("w%d", i), fakecloudflare.DeployOptions{})
+				srv.AddPagesProject(fakecloudflare.PagesProject{Name: fmt.Sprintf("s%d", i)})
+			}
+			b := newBook()
+			once(t, newPoller(srv, b))
+			mix := fakecloudflare.Mix{
+				Status: 0.08, RateLimit: 0.01, ResetBefore: 0.04, ResetAfter: 0.04, Garbage: 0.04, Slow: 0.02,
+				RetryAfter: time.Minute, Delay: 20 * time.Second,
+			}
+			srv.SetFaults(fakecloudflare.RandomFaults(seed, mix))
+			var ids []string // of all that must be told to have ended
+			var stop func()
+			for range 100 {
+				if stop == nil {
+					stop = runs(t, newPoller(srv, b))
+				}
+				time.Sleep(time.Duration(1 + random.Int64N(int64(10*time.Minute))))
+				name := random.IntN(5)
+				switch random.IntN(6) {
+				case 0, 1:
+					ids = append(ids, srv.Deploy(fmt.Sprintf("w%d", name), fakecloudflare.DeployOptions{}).ID)
+				case 2, 3:
+					d := srv.StartPages(fmt.Sprintf("s%d", name), fakecloudflare.PagesOptions{Branch: []string{"main", "topic"}[random.IntN(2)]})
+					time.Sleep(time.Duration(random.Int64N(int64(2 * time.Minute))))
+					if random.IntN(3) == 0 {
+						d.Fail("error: no")
+					} else {
+						d.Finish()
+					}
+					ids = append(ids, d.ID)
+				case 4:
+					build := srv.StartBuild(fmt.Sprintf("w%d", name), fakecloudflare.BuildOptions{}).UUID
+					time.Sleep(time.Duration(random.Int64N(int64(3 * time.Minute))))
+					done := srv.FinishBuild(build, fakecloudflare.BuildResult{Deploys: true})
+					ids = append(ids, build, done.Deployment)
+				case 5:
+					stop()
+					stop = nil
+					time.Sleep(time.Duration(random.Int64N(int64(time.Hour))))
+				}
+				if random.IntN(20) == 0 {
+					b.mu.Lock()
+					b.failing, b.dying = random.IntN(3), random.IntN(2)
+					b.mu.Unlock()
+				}
+			}
+			srv.SetFaults(nil)
+			b.mu.Lock()
+			b.failing, b.dying = 0, 0
+			b.mu.Unlock()
+			if stop == nil {
+				stop = runs(t, newPoller(srv, b))
+			}
+			time.Sleep(90 * time.Minute)
+			stop()
+			told := map[string]int{}
+			for _, e := range b.take() {
+				if e.Status.Final() && e.Log == "" {
+					told[e.Keys[0].ID]++
+				}
+			}
+			for _, id := range ids {
+				if told[id] != 1 {
+					t.Errorf("seed %d: %s told %d times", seed, id, told[id])
+				}
+				delete(told, id)
+			}
+			if len(told) > 0 {
+				t.Errorf("seed %d: told and never happened: %v", seed, told)
+			}
+			if n := srv.IgnoredRetryAfter(); n > 0 {
+				t.Errorf("seed %d: %d requests before the time that a 429 named", seed, n)
+			}
+			t.Logf("seed %d: %d ends, %d requests, %d reports", seed, len(ids), srv.CallCount(), len(b.reports))
+		})
+	}
 }

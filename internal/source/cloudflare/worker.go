@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -33,8 +32,6 @@ type worker struct {
 // which Workers Builds knows a Worker, is how both are described, but not
 // verified.
 func (w worker) tag() string { return string(cmp.Or(w.Tag, w.ID)) }
-
-func (w worker) deployedOn() time.Time { return parseTime(string(w.DeployedOn)) }
 
 // The script tags that wrangler writes on a deploy.
 const (
@@ -209,9 +206,14 @@ func (v version) fill(o *shipbell.Observation) {
 		o.Tag = cmp.Or(o.Tag, tag)
 	}
 	o.CommitMessage = cmp.Or(o.CommitMessage, string(v.Annotations[annotationMessage]))
-	if strings.EqualFold(string(cmp.Or(v.Source, v.Metadata.V.Source)), sourceBuilds) {
+	if v.built() {
 		o.CI = "true"
 	}
+}
+
+// built reports whether Workers Builds uploaded the version.
+func (v version) built() bool {
+	return strings.EqualFold(string(cmp.Or(v.Source, v.Metadata.V.Source)), sourceBuilds)
 }
 
 // seen is a deployment of a Worker with what is known around it.
