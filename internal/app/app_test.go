@@ -157,12 +157,15 @@ func TestContractEndToEnd(t *testing.T) {
 	if n := s.fake.Count(group); n != 1 {
 		t.Errorf("%d messages, want 1", n)
 	}
-	// After a restart the outcome edits the same message.
+	// After a restart the outcome edits the same message, and rings in another.
 	s.run()
 	s.push(body("build-abc123", `,"status":"failure","error":"exit status 1"`))
-	s.wait(func(f *faketelegram.Server) bool { return strings.Contains(f.Messages(group)[0].Text, "❌ Failed") })
-	if n := s.fake.Count(group); n != 1 {
-		t.Errorf("%d messages after the outcome, want 1", n)
+	s.wait(func(f *faketelegram.Server) bool {
+		return strings.Contains(f.Messages(group)[0].Text, "❌ Failed") && f.Count(group) > 1
+	})
+	messages := s.fake.Messages(group)
+	if len(messages) != 2 || messages[1].ReplyTo != messages[0].ID || !strings.HasPrefix(messages[1].Text, "❌ api-service (production) failed") {
+		t.Errorf("after the outcome: %+v", messages)
 	}
 	if v := s.fake.Violations(); len(v) > 0 {
 		t.Errorf("violations: %s", v)

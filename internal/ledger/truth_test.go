@@ -76,6 +76,7 @@ func TestTruthTable(t *testing.T) {
 // of the outcome, and what rang.
 func verdict(t *testing.T, exit, build, api string) (status, said, rings string) {
 	b := newBook(t)
+	b.now = start
 	asked := api != "not asked"
 	b.Ledger = ledger.New(ledger.Options{Store: b.store, Router: b, Now: func() time.Time { return b.now }, Asked: asked})
 	run, uuid := key(shipbell.KeyPushed, "build-1"), key(shipbell.KeyBuild, "build-1")

@@ -29,7 +29,10 @@ const (
 	// lookAgain is how often what waits for something is looked at.
 	lookAgain = 15 * time.Second
 	// giveUp is when what cannot be confirmed or is never over is let go.
-	giveUp      = 2 * time.Hour
+	giveUp = 2 * time.Hour
+	// toldLate is how long after it happened something can be told and still be
+	// looked for at Cloudflare.
+	toldLate    = 30 * time.Minute
 	giveUpAlarm = 7 * 24 * time.Hour
 	// dueBatch bounds one transaction.
 	dueBatch = 50
@@ -63,15 +66,28 @@ func (l *Ledger) firstLook(d shipbell.Deployment) time.Time {
 		return time.Time{}
 	case d.Alarm != nil && d.Alarm.OverAt.IsZero():
 		return l.now()
-	case d.Status == shipbell.Queued, d.Status == shipbell.InProgress, d.Status == shipbell.Announced && l.asked:
-		return d.StartedAt.Add(minDeadline)
-	case d.Status == shipbell.Success && l.asked && !d.Claimed(shipbell.SourcePoll):
+	case d.Status == shipbell.Queued, d.Status == shipbell.InProgress, d.Status == shipbell.Announced && l.asked && current(d):
+		return begun(d).Add(minDeadline)
+	case d.Status == shipbell.Success && l.asked && current(d) && !d.Claimed(shipbell.SourcePoll):
 		return d.FinishedAt.Add(confirmAfter)
 	case d.Status == shipbell.Skipped && l.asked:
 		return d.FinishedAt.Add(minDeadline)
 	}
 	return time.Time{}
 }
+
+// begun returns from when on a deployment has been under way as far as the
+// ledger can tell: one that was told late has not been overdue all the time.
+func begun(d shipbell.Deployment) time.Time {
+	if d.RecordedAt.After(d.StartedAt) {
+		return d.RecordedAt
+	}
+	return d.StartedAt
+}
+
+// current reports whether the deployment was told about when it happened. A look
+// made later does not show what was there before.
+func current(d shipbell.Deployment) bool { return d.RecordedAt.Sub(d.StartedAt) < toldLate }
 
 // Watch looks at every deployment whose time has come, and raises and ends
 // alarms. It returns how many changed. Witness may be nil where nobody asks.
@@ -181,7 +197,7 @@ func (r *recording) lookForEnd(d shipbell.Deployment, history []shipbell.Deploym
 // announced and is not seen.
 func (r *recording) lookAtDeadline(d shipbell.Deployment, history []shipbell.Deployment, w Witness) (shipbell.Deployment, time.Time) {
 	now := r.now()
-	deadline := d.StartedAt.Add(Deadline(history))
+	deadline := begun(d).Add(Deadline(history))
 	if now.Before(deadline) {
 		return d, deadline
 	}

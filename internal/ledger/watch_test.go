@@ -70,18 +70,20 @@ func TestFrozen(t *testing.T) {
 		then   []shipbell.Event
 	}{
 		{"what is only pushed is never alarmed about", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, false, "announced", nil},
-		{"announced, and Cloudflare shows nothing", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [31]", nil},
-		{"it is over when a later one is live", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [31] over [181]", []shipbell.Event{later}},
-		{"started, and never ended", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "in_progress unfinished [30]", nil},
-		{"the project's own history sets the deadline", append(history, event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [6]", nil},
-		{"a build that never ended", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build)}, true, "in_progress unfinished [30]", nil},
-		{"it ended after all", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "success unfinished [30] over [181]", []shipbell.Event{event(shipbell.SourceExec, 7200, shipbell.Success, pushed)}},
+		{"announced, and Cloudflare shows nothing", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [32]", nil},
+		{"it is over when a later one is live", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [32] over [181]", []shipbell.Event{later}},
+		{"started, and never ended", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "in_progress unfinished [31]", nil},
+		{"the project's own history sets the deadline", append(history, event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [7]", nil},
+		{"a build that never ended", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build)}, true, "in_progress unfinished [31]", nil},
+		{"it ended after all", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "success unfinished [31] over [181]", []shipbell.Event{event(shipbell.SourceExec, 7200, shipbell.Success, pushed)}},
 		{"a green build without a deployment", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build), event(shipbell.SourceBuilds, 60, shipbell.Success, build)}, true, "failure not_live [4]", nil},
 		{"a green build that Cloudflare shows late", []shipbell.Event{event(shipbell.SourceBuilds, 60, shipbell.Success, build)}, true, "success not_live [4] over [181]", []shipbell.Event{event(shipbell.SourcePoll, 55, shipbell.Success, append(seen, build)...)}},
 		{"a green build and a deployment", []shipbell.Event{event(shipbell.SourceBuilds, 60, shipbell.Success, build), event(shipbell.SourcePoll, 55, shipbell.Success, append(seen, build)...)}, true, "success", nil},
 		{"nobody asks, nobody doubts", []shipbell.Event{event(shipbell.SourceExec, 60, shipbell.Success, pushed)}, false, "success", nil},
 		{"an uploaded version is not expected to be live", []shipbell.Event{preview(event(shipbell.SourceExec, 60, shipbell.Success, pushed))}, true, "success", nil},
 		{"a failure is no alarm: it has an alert of its own", []shipbell.Event{event(shipbell.SourceExec, 60, shipbell.Failure, pushed)}, true, "failure", nil},
+		{"a success that is told a day later is not looked for", []shipbell.Event{event(shipbell.SourceExec, -86400, shipbell.Success, pushed)}, true, "success", nil},
+		{"what is told late is not overdue at once", []shipbell.Event{event(shipbell.SourceExec, -86400, shipbell.InProgress, pushed)}, true, "in_progress unfinished [31]", nil},
 		{"a skipped build with nothing after it", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.Skipped, build)}, true, "skipped", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func (r *run) report(v *verdict) {
 	row("slowest start after an end", "%s", start.Round(time.Millisecond))
 	row("pushes acknowledged", "%d of %d sent; %d given up without an answer", r.load.acknowledged.Load(), r.load.sent.Load(), r.load.unknown.Load())
 	row("deployments", "%d with %d events", v.deployments, v.events)
-	row("messages", "%d in %d chats", v.messages, len(r.telegram.lanes))
+	row("messages", "%d in %d chats, %d of them alerts", v.messages, len(r.telegram.lanes), v.alerts)
 	row("edits", "%d", v.edits)
 	row("requests that Telegram failed", "%s", strings.Join(faults, ", "))
 	row("early requests after a 429", "%d by a kill, %d under way, %d unexplained", v.early.byKill, v.early.inFlight, len(v.early.unexplained))

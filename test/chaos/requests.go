@@ -54,7 +54,7 @@ func (t *telegram) requests(attempts map[place][]time.Time) []request {
 	var all []request
 	for _, c := range t.fake.Calls() {
 		q := request{Call: c, arrival: t.arrivals[c.Seq]}
-		q.key, _ = keyOf(tags.ReplaceAllString(c.Text, ""))
+		q.key, q.part, _ = keyOf(tags.ReplaceAllString(c.Text, ""))
 		q.lane = lane{c.Chat, c.Thread}
 		switch c.Method {
 		case "editMessageText": // names no topic

@@ -10,9 +10,9 @@ import (
 
 var (
 	epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	one   = place{lane{-1, 0}, shipbell.KeyIdentity{Type: shipbell.Worker, ID: "one"}}
-	two   = place{lane{-1, 0}, shipbell.KeyIdentity{Type: shipbell.Worker, ID: "two"}}
-	topic = place{lane{-1, 7}, one.key}
+	one   = place{lane: lane{-1, 0}, key: shipbell.KeyIdentity{Type: shipbell.Worker, ID: "one"}}
+	two   = place{lane: lane{-1, 0}, key: shipbell.KeyIdentity{Type: shipbell.Worker, ID: "two"}}
+	topic = place{lane: lane{-1, 7}, key: one.key}
 )
 
 func at(ms int) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }
@@ -98,7 +98,7 @@ func TestFindEarly(t *testing.T) {
 		unknown  int
 	}{
 		{"waited", killed, []request{sent(one, 0, 500).with(limit), sent(one, 1, 1500)}, nil, 0, 0, 0},
-		{"other chat", killed, []request{sent(one, 0, 500).with(limit), sent(place{lane{-2, 0}, one.key}, 0, 600)}, nil, 0, 0, 0},
+		{"other chat", killed, []request{sent(one, 0, 500).with(limit), sent(place{lane: lane{-2, 0}, key: one.key}, 0, 600)}, nil, 0, 0, 0},
 		{"same life", killed, []request{sent(one, 0, 500).with(limit), sent(two, 0, 600).refused()}, nil, 0, 0, 1},
 		{"killed before the commit", killed, []request{sent(one, 0, 500).with(limit), sent(one, 1, 1100).refused()}, nil, 1, 0, 0},
 		{"killed after the commit", killed, []request{sent(one, 0, 500).with(limit), sent(one, 1, 1100).refused()}, committed, 0, 0, 1},

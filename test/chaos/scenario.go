@@ -50,6 +50,13 @@ var commitMessages = []string{
 
 var projects = []string{"api-service", "website", "billing", "image-resizer", "auth_worker", "docs"}
 
+// projectOf makes a project of its own for every deployment: what a message says
+// of the project's history then depends on nothing else, and an alert, which
+// names no id, can be told from others.
+func projectOf(name string, key shipbell.KeyIdentity) string {
+	return name + "/" + string(key.Type) + "/" + key.ID
+}
+
 // newScenario makes the nth scenario of a pusher.
 func newScenario(r *rand.Rand, pusher, n int) *scenario {
 	s := &scenario{}
@@ -76,7 +83,7 @@ func (s *scenario) add(r *rand.Rand, key shipbell.KeyIdentity) {
 	s.deployments = append(s.deployments, d)
 	started := time.Date(2026, 1, 1+r.IntN(300), r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC)
 	body := map[string]any{
-		"projectName": projects[r.IntN(len(projects))], "deploymentId": key.ID, "type": string(key.Type),
+		"projectName": projectOf(projects[r.IntN(len(projects))], key), "deploymentId": key.ID, "type": string(key.Type),
 		"branch": "feature/" + strconv.Itoa(r.IntN(100)), "commitHash": fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64()),
 		"commitMessage": commitMessages[r.IntN(len(commitMessages))], "author": "dev@example.com", "isCI": true,
 		"environment": []string{"", "production", "staging"}[r.IntN(3)],

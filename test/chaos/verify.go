@@ -25,6 +25,7 @@ type verdict struct {
 	lost        int // acknowledged events and messages that are missing
 	wrong       int // messages whose text is not right, or was not
 	messages    int
+	alerts      int // among the messages
 	edits       int
 	faults      map[string]int
 	attempts    map[place][]time.Time // when they began, from the ledger
@@ -68,10 +69,12 @@ func (r *run) verify(ctx context.Context) (*verdict, error) {
 	return v, nil
 }
 
-// place is one deployment in one chat.
+// place is one message of a deployment in one chat: the main one, or an alert
+// that answers it.
 type place struct {
 	lane lane
 	key  shipbell.KeyIdentity
+	part shipbell.Part
 }
 
 // shown returns all messages by their place, in the order in which they were
@@ -79,32 +82,41 @@ type place struct {
 func (t *telegram) shown(v *verdict) map[place][]faketelegram.Message {
 	shown := make(map[place][]faketelegram.Message)
 	for _, m := range t.fake.AllMessages() {
-		key, ok := keyOf(m.Text)
+		key, part, ok := keyOf(m.Text)
 		if !ok {
 			v.fail("a message names no deployment: %q", m.Text)
 			continue
 		}
-		at := place{lane{m.Chat, m.Thread}, key}
+		if (part == shipbell.PartAlert) != (m.ReplyTo != 0) {
+			v.fail("a message answers message %d: %q", m.ReplyTo, m.Text)
+		}
+		at := place{lane{m.Chat, m.Thread}, key, part}
 		shown[at] = append(shown[at], m)
 		v.messages++
 	}
 	return shown
 }
 
-// keyOf reads a message as a person does.
-func keyOf(text string) (shipbell.KeyIdentity, bool) {
-	key := shipbell.KeyIdentity{Type: shipbell.Worker}
+// keyOf reads a message as a person does. An alert names the project, which
+// holds the key.
+func keyOf(text string) (key shipbell.KeyIdentity, part shipbell.Part, ok bool) {
+	key.Type = shipbell.Worker
 	title, rest, _ := strings.Cut(text, "\n")
+	if words := strings.Fields(title); len(words) > 1 {
+		if parts := strings.SplitN(words[1], "/", 3); len(parts) == 3 {
+			return shipbell.KeyIdentity{Type: shipbell.ProjectType(parts[1]), ID: parts[2]}, shipbell.PartAlert, true
+		}
+	}
 	if strings.Contains(title, "Pages") {
 		key.Type = shipbell.Pages
 	}
 	for line := range strings.SplitSeq(rest, "\n") {
 		if id, ok := strings.CutPrefix(line, "Deployment ID: "); ok {
 			key.ID = id
-			return key, true
+			return key, shipbell.PartMain, true
 		}
 	}
-	return key, false
+	return key, shipbell.PartMain, false
 }
 
 // checkDeployment checks one deployment and takes its messages out of shown.
@@ -121,13 +133,14 @@ func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledg
 	for _, a := range story.Attempts {
 		for _, l := range lanes {
 			if a.Channel == l.channel() {
-				v.attempts[place{l, d.key}] = append(v.attempts[place{l, d.key}], a.At)
+				at := place{l, d.key, a.Part}
+				v.attempts[at] = append(v.attempts[at], a.At)
 			}
 		}
 	}
-	known := states(stored)
+	known, alerts := states(stored, text), states(stored, alertText)
 	for _, l := range lanes {
-		at := place{l, d.key}
+		at := place{l, d.key, shipbell.PartMain}
 		messages := shown[at]
 		delete(shown, at)
 		switch {
@@ -152,8 +165,40 @@ func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledg
 		for _, m := range messages {
 			v.checkHistory(d, l, m, known)
 		}
+		at.part = shipbell.PartAlert
+		v.checkAlerts(d, l, shown[at], story, alerts, alertText(fold(stored)))
+		delete(shown, at)
 	}
 	return nil
+}
+
+// checkAlerts checks the alerts of one deployment in one chat. One that failed
+// has one, unless its first post showed that, and one that is there is true.
+func (v *verdict) checkAlerts(d *deployment, l lane, alerts []faketelegram.Message, story ledger.Story, known map[string]time.Time, want string) {
+	wanted := false
+	for _, a := range story.Announcements {
+		wanted = wanted || a.Channel == l.channel() && a.Part == shipbell.PartAlert && !a.Told()
+	}
+	switch {
+	case wanted && len(alerts) == 0:
+		v.lost++
+		v.fail("%s failed and has no alert in %s", d.key, l)
+	case !wanted && len(alerts) > 0:
+		v.wrong++
+		v.fail("%s has an alert in %s that the ledger does not know", d.key, l)
+	case wanted && alerts[len(alerts)-1].Text != want:
+		v.wrong++
+		v.fail("the alert of %s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(alerts[len(alerts)-1].Text), indent(want))
+	}
+	for _, m := range alerts {
+		v.alerts++
+		for _, state := range m.History() {
+			if since, ok := known[state.Text]; !ok || state.Time.Before(since) {
+				v.wrong++
+				v.fail("an alert of %s in %s claimed what nobody had pushed by then:\n%s", d.key, l, indent(state.Text))
+			}
+		}
+	}
 }
 
 // checkEvents compares what was pushed with what is in the ledger, and returns
@@ -192,13 +237,20 @@ func (v *verdict) checkEvents(d *deployment, story ledger.Story) []*said {
 }
 
 func (v *verdict) checkAnnouncements(d *deployment, story ledger.Story, lanes []lane) {
-	if len(story.Announcements) != len(lanes) {
-		v.fail("%s has %d announcements, want one for each of %d chats", d.key, len(story.Announcements), len(lanes))
-	}
+	mains := 0
 	for _, a := range story.Announcements {
+		if a.Part == shipbell.PartMain {
+			mains++
+		}
+		if a.Told() {
+			continue
+		}
 		if a.Stale() || a.Ref == "" || a.Wanted != story.Deployment.Revision {
 			v.fail("%s: the announcement in %s is not settled: %+v, revision %d", d.key, a.Channel, a, story.Deployment.Revision)
 		}
+	}
+	if mains != len(lanes) {
+		v.fail("%s has %d announcements, want one for each of %d chats", d.key, mains, len(lanes))
 	}
 }
 
@@ -222,7 +274,7 @@ func (v *verdict) checkHistory(d *deployment, l lane, m faketelegram.Message, kn
 
 // states returns every text that some of the events come to, with the earliest
 // time at which all of these had been pushed.
-func states(events []*said) map[string]time.Time {
+func states(events []*said, text func(shipbell.Deployment) string) map[string]time.Time {
 	known := make(map[string]time.Time)
 	for set := 1; set < 1<<len(events); set++ {
 		var some []*said
@@ -254,9 +306,16 @@ func fold(events []*said) shipbell.Deployment {
 
 // text is what people read of a deployment in a chat that hides addresses
 // behind their texts.
-func text(d shipbell.Deployment) string {
+func text(d shipbell.Deployment) string { return read(render.Message(d)) }
+
+// alertText is what people read in an alert that is there.
+func alertText(d shipbell.Deployment) string {
+	return read(render.Announcement(shipbell.Announcement{Part: shipbell.PartAlert, Ref: "there"}, shipbell.Subject{Deployment: d}))
+}
+
+func read(m shipbell.Message) string {
 	var b strings.Builder
-	for i, l := range render.Message(d).Lines {
+	for i, l := range m.Lines {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
