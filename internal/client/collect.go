@@ -440,9 +440,17 @@ func (c *collector) buildPage(p Push) string {
 		url.PathEscape(p.Project) + "/production/builds/" + url.PathEscape(build)
 }
 
-// later runs f beside the caller; its result is received once.
+// later runs f beside the caller; its result is received once. A panic in f
+// would end the process and with it the deployment: it gives the zero value.
 func later[T any](f func() T) <-chan T {
 	c := make(chan T, 1)
-	go func() { c <- f() }()
+	go func() {
+		var result T
+		defer func() {
+			_ = recover()
+			c <- result
+		}()
+		result = f()
+	}()
 	return c
 }

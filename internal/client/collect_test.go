@@ -428,3 +428,14 @@ func TestGitWorksBesideReading(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestGitPanics: a defect in what runs beside the rest costs a value, no
+// process.
+func TestGitPanics(t *testing.T) {
+	s := newPlace(t, nil).surroundings()
+	s.Git = func(context.Context, string, io.Writer, ...string) error { panic("defect") }
+	found, err := Collect(t.Context(), s, Overrides{Project: "api"})
+	if err != nil || found.Push.Project != "api" || found.Push.ID == "" {
+		t.Errorf("got %+v, %v", found, err)
+	}
+}

@@ -35,6 +35,11 @@ const (
 	// maxPartial is how much of a line without an end is held back from memory, in
 	// bytes.
 	maxPartial = 16 << 10
+	// maxJudged is how much of an output is looked through for errors as it comes,
+	// in bytes. It costs more than copying, so of what follows only the end is
+	// looked at, and a flood is not held up.
+	maxJudged = 4 << 20
+	maxEnd    = 256 << 10
 )
 
 // passage is the way of one output: from the command's end to ours.
@@ -180,41 +185,58 @@ func (w *passage) copy() {
 // keeps no failure: memory is not worth one.
 type lineWriter struct {
 	to      io.Writer
-	partial []byte
+	judged  int    // bytes passed on
+	partial []byte // the line that has no end yet
+	end     []byte // of a long output: not passed on yet
 	broken  bool
 }
 
 func (l *lineWriter) Write(p []byte) (n int, _ error) {
+	l.guard(func() { l.take(p) })
+	return len(p), nil
+}
+
+func (l *lineWriter) guard(f func()) {
 	if l.broken {
-		return len(p), nil
+		return
 	}
-	defer func() {
-		if recover() != nil {
-			l.broken, n = true, len(p)
+	defer func() { l.broken = recover() != nil }()
+	f()
+}
+
+func (l *lineWriter) take(p []byte) {
+	if l.judged > maxJudged {
+		if len(p) > maxEnd {
+			p = p[len(p)-maxEnd:]
 		}
-	}()
-	size := len(p)
+		if len(l.end)+len(p) > 2*maxEnd {
+			l.end = append(l.end[:0], l.end[len(l.end)-maxEnd:]...)
+		}
+		l.end = append(l.end, p...)
+		return
+	}
+	l.judged += len(p)
 	end := bytes.LastIndexByte(p, '\n') + 1
-	if end > 0 || len(l.partial)+len(p) > maxPartial {
-		if end == 0 {
-			end = len(p)
-		}
+	if end == 0 && len(l.partial)+len(p) > maxPartial {
+		end = len(p)
+	}
+	if end > 0 {
 		if len(l.partial) > 0 {
 			_, _ = l.to.Write(l.partial)
 			l.partial = l.partial[:0]
 		}
 		_, _ = l.to.Write(p[:end])
-		p = p[end:]
 	}
-	l.partial = append(l.partial, p...)
-	return size, nil
+	l.partial = append(l.partial, p[end:]...)
 }
 
 // flush passes on what is left.
 func (l *lineWriter) flush() {
-	rest := l.partial
-	l.partial = nil
-	if len(rest) > 0 {
-		_, _ = l.Write(append(rest, '\n'))
-	}
+	l.guard(func() {
+		rest := append(l.partial, l.end...)
+		l.partial, l.end = nil, nil
+		if len(rest) > 0 {
+			_, _ = l.to.Write(append(rest, '\n'))
+		}
+	})
 }

@@ -52,7 +52,7 @@ type teller struct {
 
 func newTeller(s Surroundings, o ExecOptions, argv []string) *teller {
 	t := &teller{surroundings: s, options: o, budget: o.Timeout, collected: make(chan struct{}), told: make(chan struct{}), giveUp: func() {}}
-	if t.budget == 0 {
+	if t.budget <= 0 {
 		t.budget = DefaultTimeout
 	}
 	t.guard(func() {
