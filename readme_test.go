@@ -174,8 +174,13 @@ func TestCommandLines(t *testing.T) {
 			}
 			tried[key] = true
 			// --help ends parsing before anything runs, and after mistakes are found.
+			// Behind -- it would be another program's.
+			end := slices.Index(args, "--")
+			if end < 0 {
+				end = len(args)
+			}
 			var stdout, stderr bytes.Buffer
-			c := exec.CommandContext(t.Context(), binary, append(args, "--help")...)
+			c := exec.CommandContext(t.Context(), binary, slices.Insert(slices.Clone(args), end, "--help")...)
 			c.Stdout, c.Stderr = &stdout, &stderr
 			if err := c.Run(); err != nil || stderr.Len() > 0 || !strings.HasPrefix(stdout.String(), "Usage: shipbell") {
 				t.Errorf("%s: shipbell %s is not understood: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
