@@ -28,8 +28,9 @@ var layers = map[string][]string{
 	"internal/client":            {"internal/excerpt"},
 	"internal/excerpt":           nil,
 	"internal/source/":           nil,
-	"internal/faketelegram":      nil,
-	"internal/fakecloudflare":    nil,
+	"internal/fakeserver":        nil,
+	"internal/faketelegram":      {"internal/fakeserver"},
+	"internal/fakecloudflare":    {"internal/fakeserver"},
 }
 
 const module = "github.com/shipbell/shipbell"
