@@ -55,7 +55,7 @@ func events(t *rapid.T) []shipbell.Event {
 			Observation: shipbell.Observation{
 				Type: shipbell.Worker, Project: "api-service", Environment: text("environment"),
 				Status: rapid.SampledFrom([]shipbell.Status{"", shipbell.Announced, shipbell.Queued, shipbell.InProgress, shipbell.Success, shipbell.Failure, shipbell.Canceled}).Draw(t, "status"),
-				Branch: text("branch"), Commit: text("commit"), Author: text("author"), URL: text("url"), Error: text("error"),
+				Branch: text("branch"), Commit: text("commit"), CommitMessage: text("message"), Author: text("author"), URL: text("url"), Error: text("error"),
 			},
 		}
 	}
@@ -123,6 +123,8 @@ func TestApply(t *testing.T) {
 		{"only an outcome has an error", push(func(e *shipbell.Event) { e.Error = "warning" }), push(later, status(shipbell.Failure)), func(d shipbell.Deployment) any { return d.Error }, "", 2},
 		{"Cloudflare's outcome beats a pushed one, and both are told", push(source(shipbell.SourcePoll), status(shipbell.Failure)), push(later, status(shipbell.Success)), func(d shipbell.Deployment) any { return d.Status }, shipbell.Failure, 2},
 		{"Cloudflare's word beats a pushed one", push(), push(later, source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Branch = "main" }), func(d shipbell.Deployment) any { return d.Branch }, "main", 2},
+		{"a note of Cloudflare's does not replace the subject of a commit", push(func(e *shipbell.Event) { e.CommitMessage = "Add" }), push(later, source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Commit, e.CommitMessage = "", "by hand" }), func(d shipbell.Deployment) any { return d.CommitMessage }, "Add", 1},
+		{"the subject of a commit replaces a note", push(source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Commit, e.CommitMessage = "", "by hand" }), push(later, func(e *shipbell.Event) { e.CommitMessage = "Add" }), func(d shipbell.Deployment) any { return d.CommitMessage }, "Add", 2},
 		{"the pushed id is shown", push(source(shipbell.SourcePoll), func(e *shipbell.Event) { e.Keys[0].ID = "cf" }), push(later), func(d shipbell.Deployment) any { return d.ShownID }, "build-abc123", 2},
 		{"what people cannot see is no change", push(), push(later, func(e *shipbell.Event) { e.VersionID, e.CI = "v", "true" }), func(d shipbell.Deployment) any { return d.VersionID }, "v", 1},
 		{"the earliest time is the start", push(later), push(), func(d shipbell.Deployment) any { return d.StartedAt }, start, 2},

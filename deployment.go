@@ -113,6 +113,8 @@ func (s Stamp) beats(old Stamp) bool {
 const (
 	fieldShownID = "shownId"
 	fieldProject = "project"
+	// The one of textFields that is weighed in a way of its own.
+	fieldCommitMessage = "commitMessage"
 )
 
 // textFields are the merged fields for which the best value wins.
@@ -124,7 +126,7 @@ var textFields = []struct {
 	{"environment", func(o *Observation) *string { return &o.Environment }},
 	{"branch", func(o *Observation) *string { return &o.Branch }},
 	{"commit", func(o *Observation) *string { return &o.Commit }},
-	{"commitMessage", func(o *Observation) *string { return &o.CommitMessage }},
+	{fieldCommitMessage, func(o *Observation) *string { return &o.CommitMessage }},
 	{"author", func(o *Observation) *string { return &o.Author }},
 	{"tag", func(o *Observation) *string { return &o.Tag }},
 	{"versionId", func(o *Observation) *string { return &o.VersionID }},
@@ -150,6 +152,9 @@ func NewDeployment(e Event) Deployment {
 		StartedAt:   e.At,
 		RecordedAt:  e.ReceivedAt,
 		Provenance:  Provenance{Base: base},
+	}
+	if e.CommitMessage != "" && e.Commit == "" {
+		d.Provenance.set(fieldCommitMessage, stampOf(e, noteTrust(e.Source)))
 	}
 	if own := ownTrust(e.Source); own != base.Trust {
 		d.Provenance.set(fieldShownID, stampOf(e, own))
@@ -178,6 +183,10 @@ func Apply(d Deployment, e Event) Deployment {
 	for _, f := range textFields {
 		value := *f.of(&e.Observation)
 		current := f.of(&d.Observation)
+		stamp := stamp
+		if f.name == fieldCommitMessage && e.Commit == "" {
+			stamp.Trust = noteTrust(e.Source)
+		}
 		if value != "" && (*current == "" || stamp.beats(d.Provenance.of(f.name))) {
 			*current = value
 			d.Provenance.set(f.name, stamp)
@@ -316,6 +325,11 @@ func ownTrust(s Source) int {
 	}
 	return -s.trust()
 }
+
+// noteTrust ranks sources for a message that comes without a commit, below any
+// that comes with one: what somebody noted about a deployment is not what was
+// changed.
+func noteTrust(s Source) int { return s.trust() - SourcePoll.trust() - 1 }
 
 // Named reports whether a build step named the project, rather than Cloudflare.
 func (d Deployment) Named() bool { return d.Provenance.of(fieldProject).Trust >= 0 }

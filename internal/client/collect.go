@@ -338,6 +338,12 @@ func (c *collector) head(ctx context.Context) commit {
 // describe fills in what is said of the commit.
 func (c *collector) describe(ctx context.Context, p *Push, head commit) {
 	o, r := c.flags, c.run
+	if c.wrangler.command == commandRollback || c.wrangler.command == commandVersionsDeploy {
+		// A version that exists goes live. What is checked out says nothing of it.
+		p.Commit, p.Message, p.Branch, p.Tag = o.Commit, o.Message, o.Branch, o.Tag
+		p.Author = first(o.Author, r.actor)
+		return
+	}
 	p.Commit = first(o.Commit, r.commit, head.hash)
 
 	// Where the commit that is named is not the one checked out, such as the head

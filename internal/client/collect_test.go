@@ -288,6 +288,20 @@ func TestCommitGiven(t *testing.T) {
 	}
 }
 
+// TestVersionGoesLive: a rollback brings an older version, of which the commit that
+// is checked out says nothing.
+func TestVersionGoesLive(t *testing.T) {
+	for _, args := range [][]string{{"rollback"}, {"versions", "deploy", "v1@100%"}} {
+		p := newPlace(t, nil)
+		p.commits["HEAD"] = inGit
+		p.processes = []Process{{Args: []string{"shipbell"}}, {Args: append([]string{"wrangler"}, args...), Dir: p.dir}}
+		got := p.collect(t, Overrides{Project: "api", Message: "given"})
+		if got.Commit != "" || got.Message != "given" || got.Branch != "" || got.History != "" {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
 // TestLocalID pins what makes two pushes outside of CI one deployment.
 func TestLocalID(t *testing.T) {
 	started := noon.Truncate(RunWindow)

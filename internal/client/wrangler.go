@@ -186,4 +186,5 @@ const (
 	commandVersionsUpload = "versions upload"
 	commandVersionsDeploy = "versions deploy"
 	commandPagesDeploy    = "pages deploy"
+	commandRollback       = "rollback"
 )
