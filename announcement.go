@@ -85,9 +85,10 @@ type Lineage struct {
 	// Live is the newest deployment that succeeded, which can be this one; nil
 	// where none is known.
 	Live *Deployment
-	// RolledBackTo is the older deployment whose version went live again with
-	// this one; nil unless that happened.
-	RolledBackTo *Deployment
+	// Brought is the deployment that brought the version which went live with this
+	// one, where that is another one: it was put back, or uploaded before, or got
+	// more of the traffic.
+	Brought *Deployment
 	// Failures counts the failed deployments since Previous, and FailingSince is
 	// when the first of them started.
 	Failures     int

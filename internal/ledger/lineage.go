@@ -37,7 +37,7 @@ func lineage(tx Tx, d shipbell.Deployment) (shipbell.Lineage, error) {
 			l.Waiting = append(l.Waiting, s)
 		}
 	}
-	l.RolledBackTo, err = rolledBackTo(tx, d)
+	l.Brought, err = brought(tx, d)
 	return l, err
 }
 
@@ -65,12 +65,13 @@ func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 	return recent, nil
 }
 
-// rolledBackTo finds the deployment whose version a rollback put back.
-func rolledBackTo(tx Tx, d shipbell.Deployment) (*shipbell.Deployment, error) {
-	if d.Cause != shipbell.CauseRollback || d.VersionID == "" {
+// brought finds the deployment that brought the version of another one.
+func brought(tx Tx, d shipbell.Deployment) (*shipbell.Deployment, error) {
+	version := cmp.Or(d.VersionID, d.Key(shipbell.KeyVersion))
+	if version == "" {
 		return nil, nil
 	}
-	found, err := tx.Find([]shipbell.Key{{Type: d.Type, ID: d.VersionID}})
+	found, err := tx.Find([]shipbell.Key{{Type: d.Type, ID: version}})
 	if err != nil {
 		return nil, err
 	}

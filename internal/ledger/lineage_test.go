@@ -59,9 +59,9 @@ func TestLineage(t *testing.T) {
 	}
 }
 
-// TestRolledBackTo: the deployment whose version a rollback put back is found by
+// TestBrought: the deployment whose version goes live again is found by
 // the version.
-func TestRolledBackTo(t *testing.T) {
+func TestBrought(t *testing.T) {
 	b := newBook(t)
 	first := event(shipbell.SourcePoll, 0, shipbell.Success, key(shipbell.KeyDeployment, "deployment-1"), key(shipbell.KeyVersion, "version-1"))
 	b.record(first,
@@ -73,7 +73,7 @@ func TestRolledBackTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if to := s.Subject.Lineage.RolledBackTo; to == nil || to.ShownID != "deployment-1" {
-		t.Errorf("rolled back to %+v", to)
+	if to := s.Subject.Lineage.Brought; to == nil || to.ShownID != "deployment-1" {
+		t.Errorf("brought by %+v", to)
 	}
 }

@@ -81,6 +81,7 @@ func Announcement(a shipbell.Announcement, s shipbell.Subject) shipbell.Message 
 
 // deployment renders the main message.
 func deployment(d shipbell.Deployment, l shipbell.Lineage) shipbell.Message {
+	d = withBrought(d, l)
 	m := message{}
 	m.title(d)
 	m.line("", status(d)...)
@@ -105,6 +106,16 @@ func deployment(d shipbell.Deployment, l shipbell.Lineage) shipbell.Message {
 	m.changes(d, l)
 	m.links(d)
 	return shipbell.Message{Lines: m.lines}
+}
+
+// withBrought fills in what is deployed where only the deployment that brought
+// the version knows. Of a rollback a line of its own tells.
+func withBrought(d shipbell.Deployment, l shipbell.Lineage) shipbell.Deployment {
+	if b := l.Brought; b != nil && d.Commit == "" && d.Cause != shipbell.CauseRollback {
+		d.Commit, d.CommitMessage, d.RepositoryURL = b.Commit, cmp.Or(b.CommitMessage, d.CommitMessage), cmp.Or(d.RepositoryURL, b.RepositoryURL)
+		d.Branch, d.Tag = cmp.Or(d.Branch, b.Branch), cmp.Or(d.Tag, b.Tag)
+	}
+	return d
 }
 
 // Time renders a time as the contract has it: Jan 15, 2025, 10:30 AM UTC.

@@ -151,10 +151,10 @@ func prefixed(prefix, text string) string {
 // rollback tells that an older version was put back. The ledger knows which one
 // only where it knew the older deployment.
 func (m *message) rollback(d shipbell.Deployment, l shipbell.Lineage) {
-	to := l.RolledBackTo
-	if to == nil && d.Cause != shipbell.CauseRollback {
+	if d.Cause != shipbell.CauseRollback {
 		return
 	}
+	to := l.Brought
 	spans := []shipbell.Span{{Text: "⏪ "}, {Text: "Rollback", Style: shipbell.StyleBold}}
 	if by := clean(d.Author); by != "" {
 		spans = append(spans, shipbell.Span{Text: " by "}, span(by, giveAuthor))
@@ -188,7 +188,7 @@ func (m *message) fixed(d shipbell.Deployment, l shipbell.Lineage) {
 // moves reports whether the deployment brought a change to where the one before
 // it was.
 func moves(d shipbell.Deployment, l shipbell.Lineage) bool {
-	return d.Cause == "" && l.RolledBackTo == nil && d.Environment != shipbell.Preview
+	return d.Cause == "" && d.Environment != shipbell.Preview
 }
 
 // failure tells why it did not deploy.

@@ -59,6 +59,8 @@ Project: shop
 Environment: 🚀 production
 Deployment ID: UUID
 Author: ada@example.com
+Branch: main
+Commit: GOODBYE - Say goodbye
 Time: TIME
 
 View Deployment: shop.example.workers.dev

@@ -178,7 +178,7 @@ func Announcements() []AnnouncementCase {
 		main("fixed-after-one", success(nil), shipbell.Lineage{Failures: 1}),
 		main("rollback", success(func(e *shipbell.Event) {
 			e.Cause, e.Author, e.History = shipbell.CauseRollback, "ops@example.com", history(3)
-		}), shipbell.Lineage{Previous: &later, RolledBackTo: &live, Failures: 2}),
+		}), shipbell.Lineage{Previous: &later, Brought: &live, Failures: 2}),
 		main("rollback-to-unknown", merged(5, told(shipbell.SourcePoll, shipbell.Success, 0, func(e *shipbell.Event) {
 			e.Cause = shipbell.CauseRollback
 			e.Commit, e.CommitMessage, e.Author, e.Branch = "", "", "", ""
