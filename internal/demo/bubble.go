@@ -16,20 +16,43 @@ const (
 	bold style = 1 << iota
 	code
 	link
+	quotation
+)
+
+// folded stands for lines that are as before, quoted before each line of a
+// quotation, where lines can be drawn and where not.
+const (
+	folded      = "…"
+	foldedPlain = "..."
+	quoted      = "▎ "
+	quotedPlain = "> "
 )
 
 // bubble draws a message as it stands in the chat, marking the lines that
 // differ from before; nil for a message that was not shown yet.
 func (s *screen) bubble(m faketelegram.Message, before []string) {
-	when := "message " + fmt.Sprint(m.ID) + ", " + m.Sent.Format(time.TimeOnly)
-	if !m.Edited.IsZero() {
-		when = "message " + fmt.Sprint(m.ID) + ", edited " + m.Edited.Format(time.TimeOnly)
+	s.draw(m, set(m.Text, m.Entities), before)
+}
+
+// change draws of a message that was shown before what is new in it.
+func (s *screen) change(m faketelegram.Message, before []string) {
+	s.draw(m, fold(set(m.Text, m.Entities), before), before)
+}
+
+func (s *screen) draw(m faketelegram.Message, lines [][]glyph, before []string) {
+	when := fmt.Sprintf("message %d, ", m.ID)
+	if m.ReplyTo != 0 {
+		when += fmt.Sprintf("answers %d, ", m.ReplyTo)
 	}
-	lines := set(m.Text, m.Entities)
+	if before == nil || m.Edited.IsZero() {
+		when += m.Sent.Format(time.TimeOnly)
+	} else {
+		when += "edited " + m.Edited.Format(time.TimeOnly)
+	}
 	s.gap()
 	if s.rich {
 		changed := good
-		if strings.Contains(m.Text, "❌") {
+		if strings.Contains(m.Text, "❌") || strings.Contains(m.Text, "🧊") {
 			changed = bad
 		}
 		s.box(lines, when, before, changed)
@@ -39,15 +62,41 @@ func (s *screen) bubble(m faketelegram.Message, before []string) {
 	s.gap()
 }
 
+// fold leaves the first line and what is new.
+func fold(lines [][]glyph, before []string) [][]glyph {
+	var kept [][]glyph
+	skipped := false
+	for i, l := range lines {
+		if i > 0 && !isNew(l, before) {
+			skipped = true
+			continue
+		}
+		if skipped {
+			kept = append(kept, glyphs(folded))
+		}
+		kept, skipped = append(kept, l), false
+	}
+	if skipped {
+		kept = append(kept, glyphs(folded))
+	}
+	return kept
+}
+
 // bar is the bubble where nothing but lines of text can be counted on.
 func (s *screen) bar(lines [][]glyph, when string, before []string) {
-	s.line("      ", botName+" in "+chatTitle+": "+when)
+	s.line("      ", botName+": "+when)
 	for _, l := range lines {
-		gutter := "      "
+		gutter, text := "      ", plain(l)
 		if isNew(l, before) {
 			gutter = "    + "
 		}
-		s.line(gutter, strings.TrimRight("| "+plain(l), " "))
+		switch {
+		case text == folded:
+			text = foldedPlain
+		case isQuoted(l):
+			text = quotedPlain + text
+		}
+		s.line(gutter, strings.TrimRight("| "+text, " "))
 	}
 }
 
@@ -57,7 +106,7 @@ const minBubble = 44
 // box is the bubble in a terminal; changed is the colour of new lines.
 func (s *screen) box(lines [][]glyph, when string, before []string, changed string) {
 	const around = len("    + ") + len("| ") + len(" |")
-	inner := min(max(minBubble, widest(lines)), s.width-around)
+	inner := min(max(minBubble, widest(lines)+width(quoted)), s.width-around)
 
 	title, foot := " "+botName+" ", " "+when+" "
 	s.line("      ", s.dim("╭─")+s.paint(title, accent, sgrBold)+s.dim(strings.Repeat("─", inner-len(title)+1)+"╮"))
@@ -66,9 +115,13 @@ func (s *screen) box(lines [][]glyph, when string, before []string, changed stri
 		if isNew(l, before) {
 			gutter, edge, base = "    "+s.paint("+ ", changed, sgrBold), s.paint("│", changed), changed
 		}
-		for _, part := range wrap(l, inner) {
-			space := strings.Repeat(" ", inner-glyphsWidth(part))
-			s.line(gutter, edge+" "+s.glyphs(part, base)+space+" "+edge)
+		mark := ""
+		if isQuoted(l) {
+			mark = quoted
+		}
+		for _, part := range wrap(cutLink(l, inner), inner-width(mark)) {
+			space := strings.Repeat(" ", inner-width(mark)-glyphsWidth(part))
+			s.line(gutter, edge+" "+s.dim(mark)+s.glyphs(part, base)+space+" "+edge)
 		}
 	}
 	s.line("      ", s.dim("╰"+strings.Repeat("─", inner-len(foot)+1)+foot+"─╯"))
@@ -85,8 +138,27 @@ func widest(lines [][]glyph) int {
 // isNew reports whether a line was not there before. The lines of one message
 // differ from each other, but for the empty ones.
 func isNew(line []glyph, before []string) bool {
-	return before != nil && len(line) > 0 && !slices.Contains(before, plain(line))
+	return before != nil && len(line) > 0 && plain(line) != folded && !slices.Contains(before, plain(line))
 }
+
+// cutLink cuts a line that ends with a link to n columns: nobody reads the end of
+// an address.
+func cutLink(line []glyph, n int) []glyph {
+	if len(line) == 0 || line[len(line)-1].style&link == 0 || glyphsWidth(line) <= n {
+		return line
+	}
+	used, end := 0, 0
+	for used+line[end].width < n {
+		used += line[end].width
+		end++
+	}
+	if line[end].style&link == 0 {
+		return line // there is no room for any of it
+	}
+	return append(line[:end:end], glyph{text: folded, width: 1, style: line[end].style})
+}
+
+func isQuoted(line []glyph) bool { return len(line) > 0 && line[0].style&quotation != 0 }
 
 func plain(line []glyph) string {
 	var b strings.Builder
@@ -125,6 +197,8 @@ func styleOf(t faketelegram.EntityType) style {
 		return code
 	case faketelegram.TextLink:
 		return link
+	case faketelegram.Blockquote, faketelegram.ExpandableBlockquote:
+		return quotation
 	}
 	return 0
 }

@@ -66,7 +66,7 @@ var (
 			author:  "writer@example.com",
 			message: "Explain how to rotate tokens",
 		},
-		began: time.Date(2025, 1, 15, 10, 42, 3, 0, time.UTC),
+		began: time.Date(2025, 1, 15, 11, 12, 3, 0, time.UTC),
 	}
 	billingAPI = build{
 		ci:      "GitHub Actions",
@@ -86,7 +86,49 @@ var (
 			author:  "ops@example.com",
 			message: "Charge in the customer's currency",
 		},
-		began: time.Date(2025, 1, 15, 10, 43, 20, 0, time.UTC),
+		began: time.Date(2025, 1, 15, 11, 13, 20, 0, time.UTC),
+	}
+	// webShop is deployed by a script of its own, which ends well whatever it does.
+	webShop = build{
+		ci:      "GitHub Actions",
+		project: "web-shop",
+		env: map[string]string{
+			"CI":                 "true",
+			"GITHUB_ACTIONS":     "true",
+			"GITHUB_RUN_ID":      "12784299",
+			"GITHUB_RUN_ATTEMPT": "1",
+			"GITHUB_SHA":         "41c7a0b2de9958f0c6713ea4d25b80f9b1a6e377",
+			"GITHUB_REF_NAME":    "main",
+			"GITHUB_REPOSITORY":  "acme/web-shop",
+		},
+		files: map[string]string{"wrangler.toml": "name = \"web-shop\"\n"},
+		commit: commit{
+			hash:    "41c7a0b2de9958f0c6713ea4d25b80f9b1a6e377",
+			author:  "sam@example.com",
+			message: "Show prices with tax",
+		},
+		began: time.Date(2025, 1, 15, 10, 50, 0, 0, time.UTC),
+	}
+	// webShopAgain is the next run, after somebody has mended the script.
+	webShopAgain = build{
+		ci:      "GitHub Actions",
+		project: "web-shop",
+		env: map[string]string{
+			"CI":                 "true",
+			"GITHUB_ACTIONS":     "true",
+			"GITHUB_RUN_ID":      "12784307",
+			"GITHUB_RUN_ATTEMPT": "1",
+			"GITHUB_SHA":         "8d2e64fb07a1c935be40d7f8216c93a5e07bb412",
+			"GITHUB_REF_NAME":    "main",
+			"GITHUB_REPOSITORY":  "acme/web-shop",
+		},
+		files: map[string]string{"wrangler.toml": "name = \"web-shop\"\n"},
+		commit: commit{
+			hash:    "8d2e64fb07a1c935be40d7f8216c93a5e07bb412",
+			author:  "sam@example.com",
+			message: "Deploy to the right account",
+		},
+		began: time.Date(2025, 1, 15, 11, 5, 0, 0, time.UTC),
 	}
 )
 

@@ -1,7 +1,7 @@
 // Package demo shows Shipbell at work, without an account, a configuration or a
-// network: a server with a temporary data directory and a Telegram with its true
-// rules run in this process, and the contract's scenario is played against them
-// with the real client over real HTTP.
+// network: a server with a temporary data directory, a Cloudflare and a Telegram
+// with their rules run in this process, and the contract's scenario, a failure and
+// a freeze are played against them with the real client over real HTTP.
 //
 // Its one rule: nothing that is shown is made up. A message is shown as Telegram
 // holds it, and every claim was checked before it is printed; where one does not
@@ -47,11 +47,11 @@ func Run(ctx context.Context, o Options) error {
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer stop()
 	}
-	return run(ctx, o, newScreen(o.Out))
+	return (&play{Options: o, screen: newScreen(o.Out)}).run(ctx)
 }
 
-func run(ctx context.Context, o Options, s *screen) (err error) {
-	p := &play{Options: o, screen: s}
+func (p *play) run(ctx context.Context) (err error) {
+	s := p.screen
 	kept := false // it was left running, and told to end
 	defer func() {
 		if err != nil && ctx.Err() == nil && s.err == nil {
@@ -63,11 +63,11 @@ func run(ctx context.Context, o Options, s *screen) (err error) {
 			s.note("Ended; %s is deleted.", p.dir)
 		}
 	}()
-	running, err := p.start(ctx, o.Version)
+	running, err := p.start(ctx, p.Version)
 	if err == nil {
 		err = p.scenario(running)
 	}
-	if err == nil && o.Keep {
+	if err == nil && p.Keep {
 		p.invite()
 		if err = p.watch(running); ctx.Err() != nil {
 			err, kept = nil, true

@@ -69,7 +69,7 @@ func newScreen(w io.Writer) *screen {
 
 // paint sets text in the renditions given, where there is colour.
 func (s *screen) paint(text string, codes ...string) string {
-	if !s.colour || len(codes) == 0 {
+	if !s.colour || len(codes) == 0 || text == "" {
 		return text
 	}
 	return "\x1b[" + strings.Join(codes, ";") + "m" + text + "\x1b[0m"

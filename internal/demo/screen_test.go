@@ -59,6 +59,58 @@ func TestBubble(t *testing.T) {
 	}
 }
 
+// Of a change the first line and what is new is drawn; a quotation is marked, and
+// an address too long for its line is cut.
+func TestChange(t *testing.T) {
+	const text = "⚡ New Worker Deployment\n❌ Failed\nerror\n  ~~~\n\nProject: web\nTime: now\nBuild log: dash.example.com/a/very/long/address"
+	units := func(part string) (offset, length int) {
+		before, _, _ := strings.Cut(text, part)
+		return units(before), units(part)
+	}
+	m := faketelegram.Message{ID: 2, Text: text}
+	for part, typ := range map[string]faketelegram.EntityType{
+		"error\n  ~~~": faketelegram.ExpandableBlockquote, "dash.example.com/a/very/long/address": faketelegram.TextLink,
+	} {
+		e := faketelegram.Entity{Type: typ}
+		e.Offset, e.Length = units(part)
+		m.Entities = append(m.Entities, e)
+	}
+	before := strings.Split("⚡ New Worker Deployment\n\nProject: web\nTime: now", "\n")
+	for name, c := range map[string]struct {
+		screen screen
+		want   string
+	}{
+		"lines": {screen{width: 44, rich: true}, `
+      ╭─ Shipbell ─────────────────────────╮
+      │ ⚡ New Worker Deployment           │
+    + │ ❌ Failed                          │
+    + │ ▎ error                            │
+    + │ ▎   ~~~                            │
+      │ …                                  │
+    + │ Build log: dash.example.com/a/ver… │
+      ╰────────────── message 2, 00:00:00 ─╯
+
+`},
+		"plain": {screen{width: 40}, `
+      Shipbell: message 2, 00:00:00
+      | ⚡ New Worker Deployment
+    + | ❌ Failed
+    + | > error
+    + | >   ~~~
+      | ...
+    + | Build log: dash.example.com/a/very/long/address
+
+`},
+	} {
+		var out bytes.Buffer
+		c.screen.w = &out
+		c.screen.change(m, before)
+		if out.String() != c.want {
+			t.Errorf("%s:\n%s\nwant\n%s", name, out.String(), c.want)
+		}
+	}
+}
+
 // Styles land on the text that the entities mean, also behind characters that
 // count as two UTF-16 code units.
 func TestSet(t *testing.T) {
@@ -98,7 +150,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// What is not a terminal gets neither colours nor anything beyond ASCII.
+// What is not a terminal gets neither colours nor anything beyond ASCII, but for
+// what stands in messages.
 func TestNoTerminal(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -115,7 +168,7 @@ func TestNoTerminal(t *testing.T) {
 	}
 	for l := range strings.Lines(string(text)) {
 		for _, r := range l {
-			if r > 0x7e && !strings.ContainsRune("⚡📄🚀🔧✅❌", r) || r < ' ' && r != '\n' {
+			if r > 0x7e && !strings.ContainsRune("⚡📄🚀🔧✅❌🔄🧊│╵", r) || r < ' ' && r != '\n' {
 				t.Errorf("%q in %s", r, l)
 			}
 		}

@@ -15,20 +15,24 @@ import (
 
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/client"
-	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/fakecloudflare"
 	"github.com/shipbell/shipbell/internal/faketelegram"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
-// The chat that is posted to.
+// The chat that is posted to. It is one with a person: a group takes 20 messages a
+// minute, and whoever pushes to a demo that is kept would have to wait for the
+// minute of the scenario to end.
 const (
-	chatID    int64 = -1001234567890
-	chatTitle       = "Deployments"
-	botName         = "Shipbell"
+	chatID  int64 = 1234567890
+	botName       = "Shipbell"
 )
 
+// queueName is the queue of build events at Cloudflare.
+const queueName = "build-events"
+
 // patience is how long is waited for anything before it is a failure.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // imported are the ids of the system before, as the contract has them.
 var imported = ledger.State{
@@ -36,20 +40,25 @@ var imported = ledger.State{
 	Pages:   []string{"page-001", "page-002"},
 }
 
-// server is Shipbell and the Telegram it posts to, both in this process, and
-// their files.
+// server is Shipbell, the Telegram it posts to and the Cloudflare it asks, all in
+// this process, and their files.
 type server struct {
-	dir      string
-	logFile  *os.File
-	telegram *faketelegram.Server
-	app      *app.App
-	http     *http.Client
+	dir        string
+	logFile    *os.File
+	clock      *clock
+	telegram   *faketelegram.Server
+	cloudflare *fakecloudflare.Server
+	monitor    *monitor
+	http       *http.Client
 
 	url, token string
 
-	stopTelegram func()
-	stop         context.CancelCauseFunc
-	ended        chan struct{} // closed when the app has ended
+	// hasty has nobody keep to Telegram's limits, for tests of what comes after.
+	hasty bool
+
+	stops []func() // of the remotes
+	stop  context.CancelCauseFunc
+	ended chan struct{} // closed when the monitor has ended
 }
 
 // start brings everything up. The context it returns ends with ctx, or when the
@@ -62,57 +71,49 @@ func (s *server) start(ctx context.Context, version string) (context.Context, er
 	if s.logFile, err = os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return ctx, err
 	}
-	s.telegram = faketelegram.New(faketelegram.Options{})
-	s.telegram.AddChat(faketelegram.Chat{ID: chatID, Title: chatTitle})
-	telegram, stop, err := s.telegram.Start()
-	if err != nil {
-		return ctx, err
+	s.clock = &clock{now: yesterday}
+	s.telegram = faketelegram.New(faketelegram.Options{Unlimited: s.hasty})
+	s.telegram.AddChat(faketelegram.Chat{ID: chatID, Type: faketelegram.Private})
+	s.cloudflare = fakecloudflare.New(fakecloudflare.Options{Now: s.clock.Now})
+	r := remotes{unlimited: s.hasty, telegramToken: s.telegram.Token(), cloudflareToken: fakecloudflare.DefaultToken, queue: queueName}
+	for _, remote := range []struct {
+		url   *string
+		start func() (string, func(), error)
+	}{{&r.telegram, s.telegram.Start}, {&r.cloudflare, s.cloudflare.Start}} {
+		url, stop, err := remote.start()
+		if err != nil {
+			return ctx, err
+		}
+		*remote.url, s.stops = url, append(s.stops, stop)
 	}
-	s.stopTelegram = stop
+	s.past()
 
-	// Nothing comes from the environment: a real bot may be configured in it.
-	settings, err := config.Load(config.Table{
-		Listen:           "127.0.0.1:0",
-		Data:             filepath.Join(s.dir, "data"),
-		TelegramBotToken: s.telegram.Token(),
-		TelegramChatID:   fmt.Sprint(chatID),
-		TelegramAPIURL:   telegram,
-	}, config.Sources{Environ: func(string) (string, bool) { return "", false }, Checks: app.Checks})
-	if err != nil {
+	data := filepath.Join(s.dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
 		return ctx, err
 	}
 	log := app.NewLog(s.logFile, true, slog.LevelInfo) // for a person to read
-	if s.app, err = app.Open(ctx, app.Options{Settings: settings, Version: version, Out: io.Discard, Log: log}); err != nil {
+	if s.monitor, err = openMonitor(ctx, data, version, s.clock, r, log); err != nil {
 		return ctx, err
 	}
-	if err := importIDs(ctx, settings.Data); err != nil {
+	// As shipbell state import does.
+	if _, _, err := s.monitor.ledger.Import(ctx, imported); err != nil {
 		return ctx, err
 	}
-	s.url = s.app.URL()
-	s.token, _ = s.app.Token()
+	s.url, s.token = s.monitor.url(), s.monitor.token
 	s.http = &http.Client{Transport: &http.Transport{}, Timeout: patience}
 
 	running, cancel := context.WithCancelCause(ctx)
 	s.stop, s.ended = cancel, make(chan struct{})
 	go func() {
 		defer close(s.ended)
-		err := s.app.Run(running)
+		err := s.monitor.run(running)
 		if err == nil {
 			err = errors.New("the server stopped by itself")
 		}
 		cancel(err) // changes nothing where it was told to stop
 	}()
 	return running, nil
-}
-
-// importIDs is shipbell state import.
-func importIDs(ctx context.Context, data string) error {
-	store, err := app.OpenStore(ctx, data)
-	if err != nil {
-		return err
-	}
-	_, _, err = ledger.New(ledger.Options{Store: store}).Import(ctx, imported)
-	return errors.Join(err, store.Close())
 }
 
 // close ends everything and removes its files.
@@ -125,11 +126,11 @@ func (s *server) close() error {
 		s.stop(nil)
 		<-s.ended
 	}
-	if s.app != nil {
-		errs = append(errs, s.app.Close())
+	if s.monitor != nil {
+		errs = append(errs, s.monitor.close())
 	}
-	if s.stopTelegram != nil {
-		s.stopTelegram()
+	for _, stop := range s.stops {
+		stop()
 	}
 	if s.logFile != nil {
 		errs = append(errs, s.logFile.Close())
