@@ -104,7 +104,7 @@ type trigger struct {
 func (s *Server) StartBuild(name string, o BuildOptions) Build {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	w := s.worker(name)
 	if w == nil {
 		w = s.newWorker(name)
@@ -147,7 +147,7 @@ func (s *Server) triggerOf(w *worker, o BuildOptions) *trigger {
 func (s *Server) AdvanceBuild(uuid string) Build {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	b := s.knownBuild(uuid)
 	s.advance(b)
 	return b.Build
@@ -172,7 +172,7 @@ func (s *Server) LogBuild(uuid string, lines ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.knownBuild(uuid).write(s.now(), lines)
-	s.changed()
+	s.news.Changed()
 }
 
 func (b *build) write(now time.Time, lines []string) {
@@ -203,7 +203,7 @@ type BuildResult struct {
 func (s *Server) FinishBuild(uuid string, o BuildResult) Build {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	b := s.knownBuild(uuid)
 	s.stop(b, o)
 	return b.Build

@@ -36,25 +36,6 @@ func (c Call) Param(name string) string {
 	return values.Get(name)
 }
 
-// calls remembers calls in the order of their arrival: all of them, or the last
-// max as a ring.
-type calls struct {
-	max    int
-	list   []*Call
-	oldest int
-}
-
-func (l *calls) add(c *Call) {
-	switch {
-	case l.max < 0:
-	case l.max == 0 || len(l.list) < l.max:
-		l.list = append(l.list, c)
-	default:
-		l.list[l.oldest] = c
-		l.oldest = (l.oldest + 1) % l.max
-	}
-}
-
 // receive notes that a request arrived.
 func (s *Server) receive(r *request) *Call {
 	call := &Call{
@@ -71,11 +52,9 @@ func (s *Server) receive(r *request) *Call {
 	if t := s.tokenOf(r.Request); t != nil {
 		call.Token = t.Name
 	}
-	s.received++
-	call.Seq = s.received
+	call.Seq = s.calls.Add(call)
 	call.Received = s.now()
-	s.calls.add(call)
-	s.changed()
+	s.news.Changed()
 	return call
 }
 
@@ -90,7 +69,7 @@ func (s *Server) finish(call *Call, status, code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call.Done, call.Status, call.Code = true, status, code
-	s.changed()
+	s.news.Changed()
 }
 
 // Calls returns the calls in the order of their arrival, those without an
@@ -98,18 +77,14 @@ func (s *Server) finish(call *Call, status, code int) {
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]Call, 0, len(s.calls.list))
-	for i := range s.calls.list {
-		all = append(all, *s.calls.list[(s.calls.oldest+i)%len(s.calls.list)])
-	}
-	return all
+	return s.calls.Calls()
 }
 
 // CallCount is how many calls were received, remembered or not.
 func (s *Server) CallCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.received
+	return s.calls.Count()
 }
 
 // Count is how many of the remembered calls the predicate is true for.

@@ -77,7 +77,7 @@ func (s *Server) subscribe(name string, sub Subscription) *subscription {
 func (s *Server) EmitBuild(queueName, uuid string, event BuildEvent, words EventWords, encoding Encoding) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	return s.send(s.knownQueue(queueName), QueueMessage{
 		Body: s.buildEventJSON(s.knownBuild(uuid), event, words), Encoding: encoding,
 	})
@@ -95,7 +95,7 @@ func (s *Server) BuildEventBody(uuid string, event BuildEvent, words EventWords)
 func (s *Server) EmitDeployment(queueName, worker string, encoding Encoding) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	w := s.known(worker)
 	if len(w.deployments) == 0 {
 		panic("fakecloudflare: Worker " + worker + " was never deployed")

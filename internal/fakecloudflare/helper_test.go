@@ -5,42 +5,22 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
-
-// clock is a clock that moves only when told.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // fake is a server under test on its own clock.
 type fake struct {
 	*Server
 	t     *testing.T
-	clock *clock
+	clock *fakeserver.Clock
 	token string
 }
 
 func newFake(t *testing.T, o Options) *fake {
 	t.Helper()
-	f := &fake{t: t, clock: newClock(), token: DefaultToken}
+	f := &fake{t: t, clock: fakeserver.NewClock(), token: DefaultToken}
 	o.Now = f.clock.Now
 	f.Server = New(o)
 	return f

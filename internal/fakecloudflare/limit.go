@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 // The limit of the API: "1,200 requests per five-minute period", shared by all
@@ -62,8 +64,8 @@ func (s *Server) spend(r *request, call *Call) answer {
 
 // block refuses everything of a user for a while.
 func (s *Server) block(b *budget, wait time.Duration, now time.Time) answer {
-	wait = time.Duration(seconds(wait)) * time.Second
-	b.blockedUntil, b.blockedBy = now.Add(wait), s.received
+	wait = time.Duration(fakeserver.Seconds(wait)) * time.Second
+	b.blockedUntil, b.blockedBy = now.Add(wait), s.calls.Count()
 	return tooMany(wait)
 }
 
@@ -88,7 +90,7 @@ func (s *Server) limit(r *request, call *Call, retryAfter time.Duration) answer 
 
 func tooMany(wait time.Duration) answer {
 	a := refuse(http.StatusTooManyRequests, codeRateLimit, "Please wait and consider throttling your request speed")
-	a.retryAfter = seconds(wait)
+	a.retryAfter = fakeserver.Seconds(wait)
 	return a
 }
 
@@ -107,13 +109,8 @@ func (s *Server) headers(h http.Header, r *request) {
 			left, reset = 0, b.blockedUntil.Sub(now)
 		}
 	}
-	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, left, seconds(reset)))
-	h.Set("Ratelimit-Policy", fmt.Sprintf(`"burst";q=%d;w=%d`, s.options.Limit, seconds(s.options.LimitWindow)))
-}
-
-// seconds rounds up, and to at least 1.
-func seconds(d time.Duration) int {
-	return int(max((d+time.Second-1)/time.Second, 1))
+	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, left, fakeserver.Seconds(reset)))
+	h.Set("Ratelimit-Policy", fmt.Sprintf(`"burst";q=%d;w=%d`, s.options.Limit, fakeserver.Seconds(s.options.LimitWindow)))
 }
 
 // IgnoredRetryAfter is how many requests arrived before the time a 429 had named

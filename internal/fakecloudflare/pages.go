@@ -128,7 +128,7 @@ type PagesDeployment struct {
 func (s *Server) AddPagesProject(description PagesProject) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	return s.addProject(description).id
 }
 
@@ -179,7 +179,7 @@ func (p *project) deployment(id string) *pagesDeployment {
 func (s *Server) StartPages(name string, o PagesOptions) *PagesDeployment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	return s.describe(s.startPages(s.knownProject(name), o))
 }
 
@@ -259,7 +259,7 @@ func (p *PagesDeployment) change(apply func(now time.Time, d *pagesDeployment)) 
 		panic("fakecloudflare: the Pages deployment " + p.ID + " is over")
 	}
 	apply(p.server.now(), p.d)
-	p.server.changed()
+	p.server.news.Changed()
 }
 
 func (d *pagesDeployment) write(now time.Time, lines []string) {
@@ -366,7 +366,7 @@ func (s *Server) PagesRollback(name, id string) {
 		panic(fmt.Sprintf("fakecloudflare: Pages project %q has no deployment %q", name, id))
 	}
 	p.canonical = d
-	s.changed()
+	s.news.Changed()
 }
 
 // PagesDeployments returns the deployments of a project, newest first.

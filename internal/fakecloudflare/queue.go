@@ -115,7 +115,7 @@ func (s *Server) addQueue(name string, o QueueOptions) *queue {
 		q.maxRetries = 0
 	}
 	s.queues = append(s.queues, q)
-	s.changed()
+	s.news.Changed()
 	return q
 }
 
@@ -141,7 +141,7 @@ func (s *Server) knownQueue(nameOrID string) *queue {
 func (s *Server) Send(queueName string, m QueueMessage) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	return s.send(s.knownQueue(queueName), m)
 }
 

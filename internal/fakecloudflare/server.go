@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 // DefaultAccount, DefaultAccountName and DefaultSubdomain describe the one
@@ -64,7 +64,7 @@ type Options struct {
 type Server struct {
 	options Options
 	now     func() time.Time
-	faults  atomic.Pointer[func(Call) Fault]
+	faults  fakeserver.Decider[Call, Fault]
 
 	mu            sync.Mutex
 	tokens        []*token
@@ -77,11 +77,10 @@ type Server struct {
 	subscriptions []*subscription
 	sessions      map[string][]string // hashes that each upload of static assets has yet to send
 	assets        map[string]bool     // hashes of uploaded files
-	calls         calls
-	received      int
+	calls         fakeserver.Log[Call]
 	ignored       int
 	ids           int
-	news          chan struct{} // closed at the next change; nil while nobody waits
+	news          fakeserver.News
 }
 
 // New returns a server with an empty account. It starts nothing.
@@ -121,7 +120,7 @@ func New(o Options) *Server {
 		triggers: map[string]*trigger{},
 		assets:   map[string]bool{},
 		sessions: map[string][]string{},
-		calls:    calls{max: o.MaxCalls},
+		calls:    fakeserver.Log[Call]{Max: o.MaxCalls},
 	}
 	for _, t := range o.Tokens {
 		s.AddToken(t)
@@ -139,29 +138,16 @@ const BasePath = "/client/v4"
 // takes instead of https://api.cloudflare.com/client/v4. Stop breaks open
 // connections.
 func (s *Server) Start() (url string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if url, stop, err = fakeserver.Start(s); err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(l) // returns when stopped
-	}()
-	var once sync.Once
-	return "http://" + l.Addr().String() + BasePath, func() {
-		once.Do(func() {
-			_ = server.Close()
-			<-ended
-		})
-	}, nil
+	return url + BasePath, stop, nil
 }
 
 // Client returns a client whose requests reach the server without a network,
 // whatever host they name. Use it under testing/synctest, where a goroutine that
 // waits for the network is not idle.
-func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
+func (s *Server) Client() *http.Client { return fakeserver.Client(s) }
 
 // maxBody bounds what a request may carry, in bytes. It is Cloudflare's limit of
 // an upload on the plans that people start with.
@@ -180,25 +166,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.route, in.values = match(r.Method, r.URL.EscapedPath())
 	call := s.receive(in)
 
-	var fault Fault
-	if decide := s.faults.Load(); decide != nil {
-		fault = (*decide)(s.snapshot(call))
-		s.mu.Lock()
-		call.Fault = fault
-		s.mu.Unlock()
-	}
+	fault := s.faults.Decide(s.snapshot(call))
+	s.mu.Lock()
+	call.Fault = fault
+	s.mu.Unlock()
 	var out answer
-	takesEffect := fault.Kind == FaultNone || fault.Accepted && fault.Kind != FaultRateLimit && fault.Kind != FaultRefuse
-	if takesEffect && fault.Accepted {
-		out = s.process(in, call)
-	}
-	if !hold(r.Context(), fault) {
+	if !fault.strike(r.Context(), func() { out = s.process(in, call) }) {
 		s.finish(call, 0, 0)
-		reset(w)
+		fakeserver.Break(w)
 		return
-	}
-	if takesEffect && !fault.Accepted {
-		out = s.process(in, call)
 	}
 	switch fault.Kind {
 	case FaultNone:
@@ -218,7 +194,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.finish(call, status, 0)
 		if fault.RetryAfter > 0 {
-			w.Header().Set("Retry-After", fmt.Sprint(seconds(fault.RetryAfter)))
+			w.Header().Set("Retry-After", fmt.Sprint(fakeserver.Seconds(fault.RetryAfter)))
 		}
 		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		w.WriteHeader(status)
@@ -226,7 +202,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status, http.StatusText(status), status, http.StatusText(status))
 	case FaultReset:
 		s.finish(call, 0, 0)
-		reset(w)
+		fakeserver.Break(w)
 	case FaultGarbage:
 		s.finish(call, http.StatusOK, 0)
 		w.Header().Set("Content-Type", "application/json")
@@ -238,7 +214,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) process(r *request, call *Call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	call.Processed = true
 	r.now = s.now()
 	if r.route != nil && r.route.noToken {

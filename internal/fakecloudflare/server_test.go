@@ -297,8 +297,8 @@ func TestDefaultLimit(t *testing.T) {
 	}
 	f.get("workers/workers").wantRefused(t, 429, 971)
 
-	f = newFake(t, Options{Unlimited: true})
-	for range DefaultLimit + 1 {
+	f = newFake(t, Options{Unlimited: true, Limit: 1})
+	for range 3 {
 		if a := f.get("workers/workers"); !a.Success {
 			t.Fatal(a.Body)
 		}
@@ -508,6 +508,19 @@ func TestStart(t *testing.T) {
 	}
 	stop()
 	stop()
+}
+
+// TestRandomFaults: what is drawn arrives whole.
+func TestRandomFaults(t *testing.T) {
+	faults, got := RandomFaults(1, Mix{Status: 0.3, RateLimit: 0.3, Slow: 0.3, RetryAfter: time.Minute, Delay: time.Hour}), map[Fault]bool{}
+	for seq := range 200 {
+		got[faults(Call{Seq: seq})] = true
+	}
+	for _, want := range []Fault{{}, {Kind: FaultStatus, Status: 502}, {Kind: FaultRateLimit, RetryAfter: time.Minute}, {Accepted: true, Delay: time.Hour}} {
+		if !got[want] {
+			t.Errorf("no %+v among %v", want, got)
+		}
+	}
 }
 
 // TestTogether is for the race detector.

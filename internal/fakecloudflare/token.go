@@ -111,7 +111,7 @@ func (s *Server) AddToken(t Token) {
 	defer s.mu.Unlock()
 	s.removeToken(t.Secret)
 	s.tokens = append(s.tokens, &token{Token: t, id: s.id("token")})
-	s.changed()
+	s.news.Changed()
 }
 
 // RemoveToken deletes a token, as a person does who rolls it.
@@ -119,7 +119,7 @@ func (s *Server) RemoveToken(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removeToken(secret)
-	s.changed()
+	s.news.Changed()
 }
 
 func (s *Server) removeToken(secret string) {

@@ -98,7 +98,7 @@ const (
 func (s *Server) AddWorker(description Worker) (tag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	w := s.worker(description.Name)
 	if w == nil {
 		w = s.newWorker(description.Name)
@@ -130,7 +130,7 @@ func (s *Server) RemoveWorker(name string) {
 	defer s.mu.Unlock()
 	s.known(name)
 	s.workers = slices.DeleteFunc(s.workers, func(w *worker) bool { return w.Name == name })
-	s.changed()
+	s.news.Changed()
 }
 
 // worker finds a Worker by its name; nil if there is none.
@@ -189,7 +189,7 @@ type VersionOptions struct {
 func (s *Server) UploadVersion(name string, o VersionOptions) Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	w := s.worker(name)
 	if w == nil {
 		w = s.newWorker(name)
@@ -234,7 +234,7 @@ type DeployOptions struct {
 func (s *Server) Deploy(name string, o DeployOptions) Deployment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	w := s.worker(name)
 	if w == nil {
 		w = s.newWorker(name)
@@ -293,7 +293,7 @@ func (s *Server) Rollback(name, version, message string) Deployment {
 func (s *Server) PutSecret(name, secret string) Deployment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.changed()
+	defer s.news.Changed()
 	return s.setSecret(s.known(name), secret, SourceDashboard, DefaultEmail).Deployment
 }
 
@@ -308,7 +308,7 @@ func (s *Server) SetTags(name string, tags ...string) {
 	defer s.mu.Unlock()
 	w := s.known(name)
 	w.Tags, w.updated = slices.Clone(tags), s.now()
-	s.changed()
+	s.news.Changed()
 }
 
 // Touch moves updated_on and modified_on without a deployment, as a change of
@@ -317,7 +317,7 @@ func (s *Server) Touch(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known(name).updated = s.now()
-	s.changed()
+	s.news.Changed()
 }
 
 // Workers returns the Workers, oldest first.

@@ -23,40 +23,17 @@ type Call struct {
 // spends reports whether the call takes from a chat's budget.
 func (c *Call) spends() bool { return c.Method == "sendMessage" || c.Method == "editMessageText" }
 
-// calls remembers calls in the order of their arrival: all of them, or the last
-// max as a ring.
-type calls struct {
-	max    int
-	list   []*Call
-	oldest int
-}
-
-func (l *calls) add(c *Call) {
-	switch {
-	case l.max < 0:
-	case l.max == 0 || len(l.list) < l.max:
-		l.list = append(l.list, c)
-	default:
-		l.list[l.oldest] = c
-		l.oldest = (l.oldest + 1) % l.max
-	}
-}
-
 // Calls returns the calls in the order of their arrival, those without an
 // outcome yet included. See [Options].MaxCalls.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]Call, 0, len(s.calls.list))
-	for i := range s.calls.list {
-		all = append(all, *s.calls.list[(s.calls.oldest+i)%len(s.calls.list)])
-	}
-	return all
+	return s.calls.Calls()
 }
 
 // CallCount is how many calls were received, remembered or not.
 func (s *Server) CallCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.received
+	return s.calls.Count()
 }

@@ -106,9 +106,11 @@ func TestViolations(t *testing.T) {
 
 func TestViolationsAreBounded(t *testing.T) {
 	f := newFake(t, Options{MaxCalls: -1})
+	unknown := params{}
 	for i := range maxViolations + 5 {
-		f.call("getMe", params{fmt.Sprint("p", i): 1})
+		unknown[fmt.Sprint("p", i)] = 1
 	}
+	f.call("getMe", unknown)
 	if n := len(f.Violations()); n != maxViolations {
 		t.Errorf("%d violations are kept, want %d", n, maxViolations)
 	}

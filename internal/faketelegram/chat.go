@@ -109,7 +109,7 @@ func (s *Server) AddChat(description Chat) {
 	if c.Username != "" {
 		s.usernames[lower(c.Username)] = c
 	}
-	s.changed()
+	s.news.Changed()
 }
 
 // AddTopic opens a topic in the forum as another member does, and returns its
@@ -208,7 +208,7 @@ func (s *Server) change(chatID int64, apply func(*chat)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	apply(s.known(chatID))
-	s.changed()
+	s.news.Changed()
 }
 
 // known is the chat of that id. Naming one that was never added is a mistake in

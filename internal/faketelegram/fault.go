@@ -1,22 +1,24 @@
 package faketelegram
 
 import (
-	"math/rand/v2"
+	"context"
 	"strings"
 	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 // FaultKind is what goes wrong with a request.
-type FaultKind string
+type FaultKind = fakeserver.FaultKind
 
 // The kinds of faults.
 const (
-	FaultNone      FaultKind = ""           // nothing, except a delay
-	FaultStatus    FaultKind = "status"     // an HTTP status with a page of HTML, as a proxy answers
-	FaultRateLimit FaultKind = "rate limit" // a 429 that begins a pause of the chat
-	FaultRefuse    FaultKind = "refuse"     // a refusal in Telegram's own form
-	FaultReset     FaultKind = "reset"      // the connection breaks without an answer
-	FaultGarbage   FaultKind = "garbage"    // HTTP 200, but the JSON is cut off
+	FaultNone      = fakeserver.FaultNone      // nothing, except a delay
+	FaultStatus    = fakeserver.FaultStatus    // an HTTP status with a page of HTML, as a proxy answers
+	FaultRateLimit = fakeserver.FaultRateLimit // a 429 that begins a pause of the chat
+	FaultRefuse    = fakeserver.FaultRefuse    // a refusal in Telegram's own form
+	FaultReset     = fakeserver.FaultReset     // the connection breaks without an answer
+	FaultGarbage   = fakeserver.FaultGarbage   // HTTP 200, but the JSON is cut off
 )
 
 // Fault is what goes wrong with one request. The zero value is nothing.
@@ -42,53 +44,24 @@ type Fault struct {
 	Hold <-chan struct{}
 }
 
+// strike is [fakeserver.Fault.Strike].
+func (f Fault) strike(ctx context.Context, effect func()) bool {
+	return fakeserver.Fault{Kind: f.Kind, Accepted: f.Accepted, Delay: f.Delay, Hold: f.Hold}.Strike(ctx, effect)
+}
+
 // SetFaults has every call decided by the function, which must be safe for
 // concurrent use and sees the call before it has an outcome. Nil ends the faults.
-func (s *Server) SetFaults(decide func(Call) Fault) {
-	if decide == nil {
-		s.faults.Store(nil)
-		return
-	}
-	s.faults.Store(&decide)
-}
+func (s *Server) SetFaults(decide func(Call) Fault) { s.faults.Set(decide) }
 
 // Mix is how probable each fault is; the rest of the calls goes well.
-type Mix struct {
-	Status      float64 // 500 or 502, not accepted
-	RateLimit   float64
-	ResetBefore float64 // the connection breaks, not accepted
-	ResetAfter  float64 // the connection breaks, accepted
-	Garbage     float64 // half of them accepted
-	Slow        float64 // a delay after acceptance
-
-	RetryAfter time.Duration // of RateLimit; 0 means a second
-	Delay      time.Duration // of Slow
-}
+type Mix = fakeserver.Mix
 
 // RandomFaults decides at random for [Server.SetFaults]. The same seed and the
 // same order of calls give the same faults.
 func RandomFaults(seed uint64, mix Mix) func(Call) Fault {
 	return func(c Call) Fault {
-		r := rand.New(rand.NewPCG(seed, uint64(c.Seq)))
-		coin := r.IntN(2)
-		kinds := []struct {
-			p float64
-			f Fault
-		}{
-			{mix.Status, Fault{Kind: FaultStatus, Status: 500 + 2*coin}},
-			{mix.RateLimit, Fault{Kind: FaultRateLimit, RetryAfter: mix.RetryAfter}},
-			{mix.ResetBefore, Fault{Kind: FaultReset}},
-			{mix.ResetAfter, Fault{Kind: FaultReset, Accepted: true}},
-			{mix.Garbage, Fault{Kind: FaultGarbage, Accepted: coin == 0}},
-			{mix.Slow, Fault{Accepted: true, Delay: mix.Delay}},
-		}
-		p := r.Float64()
-		for _, k := range kinds {
-			if p -= k.p; p < 0 {
-				return k.f
-			}
-		}
-		return Fault{}
+		f := mix.Draw(seed, c.Seq)
+		return Fault{Kind: f.Kind, Accepted: f.Accepted, Status: f.Status, RetryAfter: f.RetryAfter, Delay: f.Delay}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -205,33 +206,26 @@ func TestWait(t *testing.T) {
 	})
 }
 
+// TestRandomFaults: what is drawn arrives whole.
 func TestRandomFaults(t *testing.T) {
-	mix := Mix{Status: 0.1, RateLimit: 0.1, ResetBefore: 0.1, ResetAfter: 0.1, Garbage: 0.1, Slow: 0.1}
-	one, same, other := RandomFaults(1, mix), RandomFaults(1, mix), RandomFaults(2, mix)
-	kinds := map[string]int{}
-	differ := false
+	mix := Mix{Status: 0.15, RateLimit: 0.15, ResetBefore: 0.15, ResetAfter: 0.15, Garbage: 0.15, Slow: 0.15, RetryAfter: time.Minute, Delay: time.Hour}
+	faults, got := RandomFaults(1, mix), map[Fault]bool{}
 	for seq := range 1000 {
-		c := Call{Seq: seq}
-		if one(c) != same(c) {
-			t.Fatal("the same seed gives other faults")
-		}
-		differ = differ || one(c) != other(c)
-		f := one(c)
-		kinds[fmt.Sprintf("%s, accepted %t", f.Kind, f.Accepted)]++
+		got[faults(Call{Seq: seq})] = true
 	}
-	for _, kind := range []string{
-		", accepted false", ", accepted true", "status, accepted false", "rate limit, accepted false",
-		"reset, accepted false", "reset, accepted true", "garbage, accepted false", "garbage, accepted true",
-	} {
-		if kinds[kind] == 0 {
-			t.Errorf("no fault %q among %v", kind, kinds)
-		}
+	want := map[Fault]bool{
+		{}:                               true,
+		{Kind: FaultStatus, Status: 500}: true,
+		{Kind: FaultStatus, Status: 502}: true,
+		{Kind: FaultRateLimit, RetryAfter: time.Minute}: true,
+		{Kind: FaultReset}:                   true,
+		{Kind: FaultReset, Accepted: true}:   true,
+		{Kind: FaultGarbage}:                 true,
+		{Kind: FaultGarbage, Accepted: true}: true,
+		{Accepted: true, Delay: time.Hour}:   true,
 	}
-	if !differ {
-		t.Error("another seed gives the same faults")
-	}
-	if f := RandomFaults(3, Mix{})(Call{Seq: 1}); f != (Fault{}) {
-		t.Errorf("an empty mix gives %+v", f)
+	if !maps.Equal(got, want) {
+		t.Errorf("faults\n  got  %v\n  want %v", got, want)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 // The chats most tests use.
@@ -20,36 +20,16 @@ const (
 	channel = int64(-1001)*1_000_000_000 - 2
 )
 
-// clock is a clock that moves only when told.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // fake is a server under test on its own clock, with the usual chats.
 type fake struct {
 	*Server
 	t     *testing.T
-	clock *clock
+	clock *fakeserver.Clock
 }
 
 func newFake(t *testing.T, o Options) *fake {
 	t.Helper()
-	f := &fake{t: t, clock: newClock()}
+	f := &fake{t: t, clock: fakeserver.NewClock()}
 	o.Now = f.clock.Now
 	f.Server = New(o)
 	f.AddChat(Chat{ID: person, Title: "Ada"})

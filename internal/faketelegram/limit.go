@@ -1,6 +1,10 @@
 package faketelegram
 
-import "time"
+import (
+	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
+)
 
 // Limits are how much a chat takes. Telegram publishes no exact numbers: "avoid
 // sending more than one message per second. We may allow short bursts that go
@@ -84,14 +88,14 @@ func (s *Server) afford(c *chat, call *Call) error {
 		if call.Seq > c.budget.pausedBy {
 			s.ignored++
 		}
-		return tooMany(seconds(left))
+		return tooMany(fakeserver.Seconds(left))
 	}
 	if s.options.Unlimited {
 		return nil
 	}
 	perMinute := c.Type != Private
 	if wait := c.budget.wait(s.limits, perMinute, now); wait > 0 {
-		return s.pause(c, seconds(wait))
+		return s.pause(c, fakeserver.Seconds(wait))
 	}
 	c.budget.spend(s.limits, perMinute, now)
 	return nil
@@ -100,13 +104,8 @@ func (s *Server) afford(c *chat, call *Call) error {
 // pause begins a pause of a chat. It is called with Server.mu held.
 func (s *Server) pause(c *chat, forSeconds int) error {
 	c.budget.pausedUntil = s.now().Add(time.Duration(forSeconds) * time.Second)
-	c.budget.pausedBy = s.received
+	c.budget.pausedBy = s.calls.Count()
 	return tooMany(forSeconds)
-}
-
-// seconds rounds up, and to at least 1, which is how Telegram tells durations.
-func seconds(d time.Duration) int {
-	return int(max((d+time.Second-1)/time.Second, 1))
 }
 
 // IgnoredRetryAfter is how many messages and edits arrived in a chat before the

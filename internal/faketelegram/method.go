@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 const (
@@ -63,7 +65,7 @@ func (s *Server) me() botJSON { return botJSON{User: s.bot, CanJoinGroups: true}
 // asked for, on a real timer: otherwise it would ask again at once.
 func (s *Server) getUpdates(ctx context.Context, a arguments) []struct{} {
 	wait := time.Duration(max(a.integer("timeout"), 0)) * time.Second
-	hold(ctx, Fault{Delay: min(wait, maxPoll)})
+	fakeserver.Pause(ctx, min(wait, maxPoll))
 	return []struct{}{}
 }
 

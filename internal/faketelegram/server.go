@@ -2,18 +2,16 @@ package faketelegram
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/shipbell/shipbell/internal/fakeserver"
 )
 
 // DefaultToken is the bot's token if [Options] names none. It opens nothing.
@@ -45,18 +43,17 @@ type Server struct {
 	now     func() time.Time
 	bot     User
 	api     *description
-	faults  atomic.Pointer[func(Call) Fault]
+	faults  fakeserver.Decider[Call, Fault]
 
 	mu         sync.Mutex
 	chats      map[int64]*chat
 	usernames  map[string]*chat // by lower case
 	sent       []*slot
-	calls      calls
-	received   int
+	calls      fakeserver.Log[Call]
 	ignored    int
 	violations []string
 	violated   map[string]bool
-	news       chan struct{} // closed at the next change; nil while nobody waits
+	news       fakeserver.News
 }
 
 // New returns a server that knows no chats. It starts nothing.
@@ -75,7 +72,7 @@ func New(o Options) *Server {
 		api:       loadDescription(),
 		chats:     map[int64]*chat{},
 		usernames: map[string]*chat{},
-		calls:     calls{max: o.MaxCalls},
+		calls:     fakeserver.Log[Call]{Max: o.MaxCalls},
 		violated:  map[string]bool{},
 	}
 }
@@ -86,29 +83,13 @@ func (s *Server) Token() string { return s.options.Token }
 // Start listens on a free port of the local machine. The url is what a client
 // takes instead of https://api.telegram.org. Stop breaks open connections.
 func (s *Server) Start() (url string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(l) // returns when stopped
-	}()
-	var once sync.Once
-	return "http://" + l.Addr().String(), func() {
-		once.Do(func() {
-			_ = server.Close()
-			<-ended
-		})
-	}, nil
+	return fakeserver.Start(s)
 }
 
 // Client returns a client whose requests reach the server without a network,
 // whatever host they name. Use it under testing/synctest, where a goroutine that
 // waits for the network is not idle.
-func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
+func (s *Server) Client() *http.Client { return fakeserver.Client(s) }
 
 // tokenForm is what api.telegram.org takes for a token. It answers 404 to
 // anything else, and 401 to a token it does not know.
@@ -187,37 +168,25 @@ func (s *Server) receive(method string, a arguments) *Call {
 	} else if c := s.usernames[lower(name)]; c != nil {
 		call.Chat = c.ID
 	}
-	s.received++
-	call.Seq = s.received
+	call.Seq = s.calls.Add(call)
 	call.Received = s.now()
-	s.calls.add(call)
-	s.changed()
+	s.news.Changed()
 	return call
 }
 
 // act lets a call take effect and its fault strike, in the order the fault
 // says, and answers.
 func (s *Server) act(w http.ResponseWriter, r *http.Request, call *Call, a arguments) {
-	var fault Fault
-	if decide := s.faults.Load(); decide != nil {
-		fault = (*decide)(*call)
-		s.mu.Lock()
-		call.Fault = fault
-		s.mu.Unlock()
-	}
+	fault := s.faults.Decide(*call)
+	s.mu.Lock()
+	call.Fault = fault
+	s.mu.Unlock()
 	var result any
 	var err error
-	takesEffect := fault.Kind == FaultNone || fault.Accepted && fault.Kind != FaultRateLimit && fault.Kind != FaultRefuse
-	if takesEffect && fault.Accepted {
-		result, err = s.method(r.Context(), call, a)
-	}
-	if !hold(r.Context(), fault) {
+	if !fault.strike(r.Context(), func() { result, err = s.method(r.Context(), call, a) }) {
 		s.finish(call, 0, err)
-		reset(w)
+		fakeserver.Break(w)
 		return
-	}
-	if takesEffect && !fault.Accepted {
-		result, err = s.method(r.Context(), call, a)
 	}
 	switch fault.Kind {
 	case FaultStatus:
@@ -231,7 +200,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, call *Call, a argum
 		_, _ = w.Write([]byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</h1></body></html>\n"))
 	case FaultReset:
 		s.finish(call, 0, err)
-		reset(w)
+		fakeserver.Break(w)
 	case FaultGarbage:
 		s.finish(call, http.StatusOK, err)
 		w.Header().Set("Content-Type", "application/json")
@@ -256,33 +225,12 @@ func (s *Server) limit(call *Call, retryAfter time.Duration) error {
 	defer s.mu.Unlock()
 	c := s.chats[call.Chat]
 	if c == nil {
-		return tooMany(seconds(retryAfter))
+		return tooMany(fakeserver.Seconds(retryAfter))
 	}
 	if call.spends() && call.Seq > c.budget.pausedBy && c.budget.pausedUntil.After(s.now()) {
 		s.ignored++
 	}
-	return s.pause(c, seconds(retryAfter))
-}
-
-// hold waits as the fault says; false if the client hung up meanwhile.
-func hold(ctx context.Context, f Fault) bool {
-	if f.Delay > 0 {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	if f.Hold != nil {
-		select {
-		case <-f.Hold:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
+	return s.pause(c, fakeserver.Seconds(retryAfter))
 }
 
 // envelope is the form of every answer.
@@ -330,92 +278,5 @@ func (s *Server) finish(call *Call, status int, err error) {
 	if err != nil {
 		call.Description = err.Error()
 	}
-	s.changed()
-}
-
-// reset breaks the connection so that the client sees no answer at all.
-func reset(w http.ResponseWriter) {
-	connection, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // no connection of its own to break
-	}
-	if tcp, ok := connection.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // "connection reset by peer" rather than an orderly end
-	}
-	_ = connection.Close()
-}
-
-// transport reaches a server without a network.
-type transport struct{ server *Server }
-
-// RoundTrip implements [http.RoundTripper].
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		defer r.Body.Close()
-	}
-	w := &recorder{header: http.Header{}}
-	broken := make(chan bool, 1)
-	// The body is read here, because the caller may reuse it once this returns.
-	in := r.Clone(r.Context())
-	if r.Body != nil {
-		var body bytes.Buffer
-		if _, err := body.ReadFrom(r.Body); err != nil {
-			return nil, err
-		}
-		in.Body = readCloser{&body}
-	}
-	go func() {
-		aborted := true
-		defer func() {
-			if aborted {
-				if v := recover(); v != http.ErrAbortHandler {
-					panic(v)
-				}
-			}
-			broken <- aborted
-		}()
-		t.server.ServeHTTP(w, in)
-		aborted = false
-	}()
-	select {
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	case isBroken := <-broken:
-		if isBroken {
-			return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-		}
-	}
-	return &http.Response{
-		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, ContentLength: int64(w.body.Len()), Body: readCloser{&w.body}, Request: r,
-	}, nil
-}
-
-type readCloser struct{ *bytes.Buffer }
-
-// Close implements io.Closer.
-func (readCloser) Close() error { return nil }
-
-// recorder is an [http.ResponseWriter] that keeps the answer.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-// Header implements [http.ResponseWriter].
-func (r *recorder) Header() http.Header { return r.header }
-
-// WriteHeader implements [http.ResponseWriter].
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
-}
-
-// Write implements [http.ResponseWriter].
-func (r *recorder) Write(b []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	return r.body.Write(b)
+	s.news.Changed()
 }

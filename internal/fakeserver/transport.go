@@ -1,41 +1,46 @@
-package fakecloudflare
+package fakeserver
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// hold waits as the fault says; false if the client hung up meanwhile.
-func hold(ctx context.Context, f Fault) bool {
-	if f.Delay > 0 {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return false
-		}
+// Start listens on a free port of the local machine; the url has no path. Stop
+// breaks open connections, and may be called again.
+func Start(h http.Handler) (url string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
 	}
-	if f.Hold != nil {
-		select {
-		case <-f.Hold:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(l) // returns when stopped
+	}()
+	return "http://" + l.Addr().String(), sync.OnceFunc(func() {
+		_ = server.Close()
+		<-ended
+	}), nil
 }
 
-// reset breaks the connection so that the client sees no answer at all.
-func reset(w http.ResponseWriter) {
+// Client returns a client whose requests reach the fake without a network,
+// whatever host they name. It works under testing/synctest, where a goroutine that
+// waits for the network is not idle.
+func Client(h http.Handler) *http.Client { return &http.Client{Transport: transport{h}} }
+
+// Break breaks the connection so that the client sees no answer at all. Without
+// a connection of its own it panics with [http.ErrAbortHandler]: it is the last
+// thing a handler does.
+func Break(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // no connection of its own to break
+		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // "connection reset by peer" rather than an orderly end
@@ -43,8 +48,8 @@ func reset(w http.ResponseWriter) {
 	_ = connection.Close()
 }
 
-// transport reaches a server without a network.
-type transport struct{ server *Server }
+// transport reaches a fake without a network.
+type transport struct{ fake http.Handler }
 
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -70,7 +75,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			broken <- aborted
 		}()
-		t.server.ServeHTTP(w, in)
+		t.fake.ServeHTTP(w, in)
 		aborted = false
 	}()
 	select {
