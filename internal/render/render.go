@@ -296,8 +296,34 @@ func (m *message) links(d shipbell.Deployment) {
 // that a message may not lead to is nothing.
 func link(address string) shipbell.Span {
 	address = webAddress(address)
+	return shipbell.Span{Text: addressText(address), URL: address, Give: giveLink}
+}
+
+// maxAddressText is how much of an address people read, in bytes: a line on a
+// phone. Of a longer one the host and the end say what it is.
+const maxAddressText = 48
+
+func addressText(address string) string {
 	_, text, _ := strings.Cut(address, "://")
-	return shipbell.Span{Text: strings.TrimSuffix(text, "/"), URL: address, Give: giveLink}
+	text = strings.TrimSuffix(text, "/")
+	host, path, _ := strings.Cut(text, "/")
+	if len(text) <= maxAddressText || path == "" {
+		return text
+	}
+	_, end, deep := cutLast(path, "/")
+	short := host + "/…/" + end
+	if !deep || len(short) > maxAddressText {
+		return host + "/…"
+	}
+	return short
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // maxAddress bounds an address in a message, in bytes. Longer ones are left

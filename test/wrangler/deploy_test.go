@@ -38,7 +38,7 @@ Commit: HELLO - Say hello
 Time: TIME
 
 View Deployment: shop.example.workers.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/workers/services/view/shop/production/deployments
+Dashboard: dash.cloudflare.com/…/deployments
 `
 
 // deployedAs is deployedHello for another commit.

@@ -47,7 +47,7 @@ Commit: HELLO - Say hello
 Time: TIME
 
 View Deployment: ` + test.worker + `.example.workers.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/workers/services/view/` + test.worker + `/production/deployments`)
+Dashboard: dash.cloudflare.com/…/deployments`)
 			why := w.why(test.worker)
 			for _, source := range []string{"push  announced", "poll  success"} {
 				if !strings.Contains(why, source) {

@@ -32,7 +32,7 @@ Commit: HELLO - Say hello
 Time: TIME
 
 View Deployment: site.pages.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/pages/view/site/UUID`
+Dashboard: dash.cloudflare.com/…`
 	w.says(production)
 
 	w.commit(site, "Say goodbye")
@@ -50,7 +50,7 @@ Commit: GOODBYE - Say goodbye
 Time: TIME
 
 View Deployment: spring.site.pages.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/pages/view/site/UUID`
+Dashboard: dash.cloudflare.com/…`
 	w.says(production, preview)
 
 	w.commit(site, "Say nothing")

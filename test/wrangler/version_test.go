@@ -46,7 +46,7 @@ Time: TIME
 Rollout: 10 % VERSION2, 90 % VERSION1
 
 View Deployment: shop.example.workers.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/workers/services/view/shop/production/deployments`
+Dashboard: dash.cloudflare.com/…/deployments`
 	w.says(deployedHello, uploaded, partly)
 
 	// Nobody announces the next two: Cloudflare alone tells of them.
@@ -64,7 +64,7 @@ Commit: GOODBYE - Say goodbye
 Time: TIME
 
 View Deployment: shop.example.workers.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/workers/services/view/shop/production/deployments`
+Dashboard: dash.cloudflare.com/…/deployments`
 	w.says(deployedHello, uploaded, partly, wholly)
 
 	w.succeed(shop, "wrangler", "rollback", hello, "--yes", "--message", "too sad")
@@ -81,6 +81,6 @@ Message: too sad
 Time: TIME
 
 View Deployment: shop.example.workers.dev
-Dashboard: dash.cloudflare.com/0f1e2d3c4b5a69788796a5b4c3d2e1f0/workers/services/view/shop/production/deployments`
+Dashboard: dash.cloudflare.com/…/deployments`
 	w.says(deployedHello, uploaded, partly, wholly, back)
 }
