@@ -290,12 +290,21 @@ func (d Deployment) Disputes() []Outcome {
 	var disputes []Outcome
 	heard := make(map[Source]bool)
 	for _, o := range d.claims() {
-		if !heard[o.Source] && o.Status != d.Status {
+		// What was concluded from not seeing it is answered by seeing it.
+		if !heard[o.Source] && o.Status != d.Status && o.Source != SourceWatch {
 			disputes = append(disputes, o)
 		}
 		heard[o.Source] = true
 	}
 	return disputes
+}
+
+// OwnFailure reports whether the people's own command or build step failed,
+// whatever else is said.
+func (d Deployment) OwnFailure() bool {
+	return slices.ContainsFunc(d.Disputes(), func(o Outcome) bool {
+		return o.Status == Failure && ownTrust(o.Source) >= 0
+	})
 }
 
 // Claimed reports whether the source claimed an outcome.

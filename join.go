@@ -123,12 +123,12 @@ func (a account) strangers(b account) bool {
 	return a.own && b.own && a.Project != b.Project
 }
 
-// conflicts reports what speaks against a shared key: two projects; two
-// deployments at Cloudflare, as when a version is put back; and where the
+// conflicts reports what speaks against a shared key: two projects; two builds;
+// two deployments at Cloudflare, as when a version is put back; and where the
 // version is all they share, that one is a preview.
 func (a account) conflicts(b account) bool {
 	switch {
-	case a.Type != b.Type, a.strangers(b), a.differs(b, KeyDeployment):
+	case a.Type != b.Type, a.strangers(b), a.differs(b, KeyDeployment), a.differs(b, KeyBuild):
 		return true
 	case a.preview() != b.preview():
 		return a.shares(b, KeyVersion) && !a.shares(b, KeyPushed, KeyBuild, KeyDeployment, KeyShort)
@@ -166,6 +166,9 @@ func MatchOf(d Deployment, e Event) Match {
 	if a.Commit != "" && b.Commit != "" && a.near(b) {
 		return MatchCommit
 	}
+	if a.Cause != b.Cause {
+		return 0
+	}
 	// One of them must be all that was announced, the other what was seen.
 	if a.placed == b.placed {
 		return 0
@@ -200,7 +203,7 @@ func (seen account) within(announced account) Match {
 		return MatchTime
 	}
 	// An outcome alone is told after what it tells of.
-	if seen.start.Add(clockSkew).Before(announced.start) {
+	if announced.start.Before(announced.end) && seen.finished && seen.end.Before(announced.start) || seen.start.Add(clockSkew).Before(announced.start) {
 		return 0
 	}
 	return MatchAbout
@@ -260,4 +263,19 @@ func (o Observation) Names() []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+// OwnNames are the names under which Cloudflare can know what is meant, and
+// nothing else: not the Worker of another environment that has the base name.
+func (o Observation) OwnNames() []string {
+	environment := cmp.Or(o.Environment, Production)
+	switch {
+	case o.Type == Pages && o.Script != "":
+		return []string{o.Project, o.Script}
+	case o.Script != "":
+		return []string{o.Script}
+	case o.Type == Pages, environment == Production, strings.HasSuffix(o.Project, "-"+environment):
+		return []string{o.Project}
+	}
+	return []string{o.Project + "-" + environment}
 }

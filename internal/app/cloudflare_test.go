@@ -8,7 +8,6 @@ import (
 
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/fakecloudflare"
-	"github.com/shipbell/shipbell/internal/faketelegram"
 )
 
 // startAsking starts a server that asks a fake Cloudflare, after its first look.
@@ -22,8 +21,10 @@ func startAsking(t *testing.T, cf *fakecloudflare.Server, change ...func(*config
 	s := start(t, append([]func(*config.Settings){func(c *config.Settings) {
 		c.Cloudflare = config.Cloudflare{Token: fakecloudflare.DefaultToken, API: api, Interval: 50 * time.Millisecond}
 	}}, change...)...)
-	looks := func(c fakecloudflare.Call) bool { return strings.HasSuffix(c.Path, "/workers/workers") }
-	s.until("the first look", func() bool { return cf.Count(looks) >= 2 })
+	s.until("the first look", func() bool {
+		_, body := s.request("GET", "/health?verbose", "", "")
+		return strings.Contains(body, "lastHeard")
+	})
 	return s
 }
 
@@ -112,5 +113,4 @@ func TestBuildEventsAndTheirLog(t *testing.T) {
 	if n := len(cf.Pending("builds")); n != 0 {
 		t.Errorf("%d events are still in the queue", n)
 	}
-	_ = faketelegram.Supergroup
 }

@@ -237,7 +237,7 @@ func rung(s shipbell.Subject) []shipbell.Part {
 		return nil
 	case alarm != nil && !alarm.OverAt.IsZero():
 		return []shipbell.Part{shipbell.PartAlert, shipbell.PartOver}
-	case alarm != nil, s.Deployment.Status == shipbell.Failure:
+	case alarm != nil, s.Deployment.Status == shipbell.Failure, s.Deployment.OwnFailure():
 		return []shipbell.Part{shipbell.PartAlert}
 	}
 	return nil
@@ -352,6 +352,8 @@ func (l *lane) gone(a *shipbell.Announcement, s shipbell.Subject, now time.Time)
 	switch {
 	case a.Part.Obsolete():
 		a.Ref, a.Shown, a.DueAt = "", a.Wanted, time.Time{} // all the better
+	case a.Ref != "" && a.Part != shipbell.PartMain:
+		a.Ref, a.Shown, a.DueAt = "", a.Wanted, time.Time{} // it rang, and somebody has read it
 	case a.Ref != "":
 		a.Ref = ""
 	case a.Part != shipbell.PartMain && l.alone != this:

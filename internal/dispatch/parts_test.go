@@ -95,7 +95,7 @@ func TestAlertOfWhatSucceededMeanwhile(t *testing.T) {
 		f.push("a", shipbell.Announced)
 		f.settle(10 * time.Second)
 		f.fake.SetFaults(func(faketelegram.Call) faketelegram.Fault { return faketelegram.Fault{Kind: faketelegram.FaultReset} })
-		f.push("a", shipbell.Failure)
+		f.record(shipbell.SourceAlert, shipbell.Failure, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
 		f.settle(100 * time.Millisecond)
 		f.record(shipbell.SourceBuilds, shipbell.Success, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
 		f.fake.SetFaults(nil)
@@ -125,7 +125,7 @@ func TestShownAlertIsTakenBack(t *testing.T) {
 	run(t, "42", func(f *fixture) {
 		f.push("a", shipbell.Announced)
 		f.settle(10 * time.Second)
-		f.push("a", shipbell.Failure)
+		f.record(shipbell.SourceAlert, shipbell.Failure, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
 		f.settle(10 * time.Second)
 		f.record(shipbell.SourcePoll, shipbell.Success, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
 		f.settle(10 * time.Second)

@@ -15,7 +15,8 @@ import (
 
 // announce brings the announcements of a deployment up to its revision, adds
 // those that its state asks for, and returns the channels that became stale.
-func announce(tx Tx, d shipbell.Deployment, channels []shipbell.ChannelID) ([]shipbell.ChannelID, error) {
+// Without replies none is added: nobody is to be rung up.
+func announce(tx Tx, d shipbell.Deployment, channels []shipbell.ChannelID, replies bool) ([]shipbell.ChannelID, error) {
 	rows, err := tx.Announcements(d.ID)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func announce(tx Tx, d shipbell.Deployment, channels []shipbell.ChannelID) ([]sh
 		}
 	}
 	for _, c := range all {
-		for _, a := range wanted(d, c, rows) {
+		for _, a := range wanted(d, c, rows, replies) {
 			if err := tx.PutAnnouncement(a); err != nil {
 				return nil, err
 			}
@@ -41,7 +42,7 @@ func announce(tx Tx, d shipbell.Deployment, channels []shipbell.ChannelID) ([]sh
 
 // wanted returns the announcements of one channel as they must be now, of those
 // that change.
-func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announcement) []shipbell.Announcement {
+func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announcement, replies bool) []shipbell.Announcement {
 	row := func(p shipbell.Part) (shipbell.Announcement, bool) {
 		i := slices.IndexFunc(rows, func(a shipbell.Announcement) bool { return a.Channel == c && a.Part == p })
 		if i < 0 {
@@ -58,27 +59,35 @@ func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announc
 		main.Urgency = shipbell.UrgencyHigh // it rings in place of an alert
 	}
 	changed := []shipbell.Announcement{main}
-	reply := func(p shipbell.Part, needed bool) (exists bool) {
+	// reply brings one up to date or adds it, and reports whether it is there.
+	reply := func(p shipbell.Part, needed, anew bool) bool {
 		a, exists := row(p)
-		if a.Told() || !exists && !needed {
+		switch {
+		case exists && a.Told() && !anew, !exists && !(needed && replies):
 			return exists
-		}
-		if !exists && !known {
+		case !exists && !known:
 			// The first post rings by itself, and shows what the reply would.
 			return false
+		case exists && a.Told(), !exists:
+			a = shipbell.Announcement{Deployment: d.ID, Channel: c, Part: p, Urgency: shipbell.UrgencyHigh}
 		}
-		if !exists {
-			a.Urgency = shipbell.UrgencyHigh
-		}
-		if main.Ref != "" {
+		if (main.Ref != "" || a.Ref != "") && (needed || a.Shown > 0) {
 			a.Wanted = d.Revision
 		}
 		changed = append(changed, a)
 		return true
 	}
-	alerted := reply(shipbell.PartAlert, d.Status == shipbell.Failure || d.Alarm != nil)
-	reply(shipbell.PartOver, alerted && d.Alarm != nil && !d.Alarm.OverAt.IsZero())
+	_, before := row(shipbell.PartAlert)
+	alerted := reply(shipbell.PartAlert, rings(d), false)
+	// The end of an alarm is told once for each alarm that was.
+	reply(shipbell.PartOver, alerted && d.Alarm != nil && !d.Alarm.OverAt.IsZero(), alerted && !before)
 	return changed
+}
+
+// rings reports whether people must hear of the deployment: it failed, production
+// did not move, or the people's own command failed although something is live.
+func rings(d shipbell.Deployment) bool {
+	return d.Status == shipbell.Failure || d.Alarm != nil || d.Status == shipbell.Success && d.OwnFailure()
 }
 
 // mark stores what an attempt at an announcement came to.
@@ -99,10 +108,13 @@ func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipb
 		}
 		return adopt(tx, a.Deployment, []shipbell.Announcement{a})
 	}
+	if !attempt.Edit && a.Ref == "" && row.Ref != "" {
+		return tx.KeepAttempt(attempt) // it took over a message meanwhile
+	}
 	row.Shown, row.Ref, row.Tries, row.DueAt = a.Shown, a.Ref, a.Tries, a.DueAt
-	if a.Part != shipbell.PartMain && row.Told() {
+	if a.Part != shipbell.PartMain && row.Told() && (a.Part.Obsolete() || rows[i].Ref == "") {
 		// It was removed, or there was nothing to tell any more. Should there be
-		// again, it is a new one.
+		// again, it is a new one. A reply that a person deleted stays told.
 		err = tx.DropAnnouncement(row)
 	} else {
 		err = tx.PutAnnouncement(row)

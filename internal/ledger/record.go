@@ -24,6 +24,8 @@ type recording struct {
 	// baseline is set for what was there before anybody looked: it belongs to
 	// nothing that was pushed since.
 	baseline bool
+	// renamed is set once the event's pushed ids were made its project's.
+	renamed bool
 
 	result Recorded
 	joined string
@@ -56,7 +58,10 @@ func (r *recording) run(tx Tx) error {
 		return err
 	}
 	ids := deploymentsOf(found)
-	if len(found) > 0 && len(ids) == 0 {
+	// What is told under a remembered id was told before. A further id that is
+	// only remembered says nothing of it.
+	first := r.event.Keys[0].Identity()
+	if len(ids) == 0 && slices.ContainsFunc(found, func(f Found) bool { return f.Key == first }) {
 		r.result.Verdict = Remembered
 		return nil
 	}
@@ -98,6 +103,10 @@ func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, cand
 	}
 	stranger := slices.ContainsFunc(known, func(d shipbell.Deployment) bool { return shipbell.Stranger(d, e) })
 	if len(fit) == 0 && stranger {
+		if own := ofProject(e); e.Source == shipbell.SourceExec && !r.renamed {
+			r.event, r.fresh.Keys, r.fresh.ShownID, r.renamed = own, own.Keys, own.Keys[0].ID, true
+			return r.run(tx)
+		}
 		return r.keepStranger(tx, known[0].ID)
 	}
 	// A key that leads to a deployment which this event is not about stays there.
@@ -131,6 +140,19 @@ func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, cand
 		r.joined = fmt.Sprintf("opened: what is known under its key %s is another deployment", known[0].ShownID)
 	}
 	return r.open(tx, fresh, e)
+}
+
+// ofProject makes the pushed ids of an event its project's: one build that wraps
+// the deploy commands of several projects has one id. A push with another
+// project's id is left alone, as the contract has it.
+func ofProject(e shipbell.Event) shipbell.Event {
+	e.Keys = slices.Clone(e.Keys)
+	for i, k := range e.Keys {
+		if k.Kind == shipbell.KeyPushed {
+			e.Keys[i].ID = k.ID + ":" + e.Project
+		}
+	}
+	return e
 }
 
 // sharedKeys names what an event and its deployment have in common.
@@ -195,11 +217,11 @@ func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
 			return err
 		}
 	}
-	if !quiet(d) {
+	if !r.baseline && !quiet(d) {
 		r.stale = r.router.Channels(d)
 		if d.Status == shipbell.Failure {
 			// It rings, and goes before what does not.
-			_, err = announce(tx, d, r.stale)
+			_, err = announce(tx, d, r.stale, true)
 		} else {
 			err = tx.Announce(id, d.Revision, r.stale)
 		}
@@ -207,10 +229,14 @@ func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
 			return err
 		}
 	}
+	if r.baseline {
+		return nil
+	}
 	return r.watch(tx, shipbell.Deployment{}, d)
 }
 
-// quiet reports whether nobody is told of the deployment.
+// quiet reports whether nobody is told of the deployment. What failed before
+// anybody looked is no news; what is quiet and fails later is.
 func quiet(d shipbell.Deployment) bool {
 	return d.Quiet && d.Status != shipbell.Failure && d.Alarm == nil
 }
@@ -249,12 +275,56 @@ func (r *recording) fold(tx Tx, known []shipbell.Deployment, e shipbell.Event) e
 func (r *recording) follow(tx Tx, before, after shipbell.Deployment) error {
 	if after.Revision != before.Revision {
 		r.result.Verdict = Changed
+		channels := r.router.Channels(after)
+		if r.baseline {
+			channels = nil // messages that are there are brought up to date, and none is added
+		}
 		var err error
-		if r.stale, err = announce(tx, after, r.router.Channels(after)); err != nil {
+		if r.stale, err = announce(tx, after, channels, !r.baseline); err != nil {
 			return err
 		}
+		if after.Status == shipbell.Success && before.Status != shipbell.Success && !quiet(after) {
+			if err := r.retell(tx, after); err != nil {
+				return err
+			}
+		}
+	}
+	if r.baseline {
+		return nil
 	}
 	return r.watch(tx, before, after)
+}
+
+// retold is how many of the failures before a success are told that it is live.
+const retold = 20
+
+// retell brings the failures before a success up to date: what they say is live
+// is not any more.
+func (r *recording) retell(tx Tx, live shipbell.Deployment) error {
+	history, err := siblings(tx, live)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, s := range slices.Backward(history) {
+		switch {
+		case s.ID == live.ID || !moment(s).Before(moment(live)):
+		case s.Status == shipbell.Success || n == retold:
+			return nil
+		case s.Status == shipbell.Failure:
+			n++
+			s.Revision++
+			if err := tx.Save(s); err != nil {
+				return err
+			}
+			channels, err := announce(tx, s, nil, true)
+			if err != nil {
+				return err
+			}
+			r.stale = append(r.stale, channels...)
+		}
+	}
+	return nil
 }
 
 // absorb makes a younger deployment part of an older one, which it returns.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -63,10 +62,14 @@ func (l *Ledger) Report(ctx context.Context, report shipbell.Report) error {
 }
 
 // tellMissed makes one bulletin of the deployments that were heard of late, but
-// for those that failed, which have messages of their own.
+// for those that failed, which have messages of their own; one for each set of
+// channels, so that nobody hears of what is not for them.
 func (l *Ledger) tellMissed(tx Tx, report shipbell.Report, late []shipbell.DeploymentID) ([]shipbell.ChannelID, error) {
-	b := shipbell.Bulletin{Kind: shipbell.BulletinMissed, Source: report.Source, At: l.now().UTC().Truncate(time.Millisecond)}
-	var channels []shipbell.ChannelID
+	type told struct {
+		shipbell.Bulletin
+		channels []shipbell.ChannelID
+	}
+	var all []*told
 	for _, id := range late {
 		d, err := tx.Deployment(id)
 		if errors.Is(err, shipbell.ErrNotFound) {
@@ -75,25 +78,30 @@ func (l *Ledger) tellMissed(tx Tx, report shipbell.Report, late []shipbell.Deplo
 		if err != nil {
 			return nil, err
 		}
-		wanted := l.router.Channels(d)
-		if d.Status == shipbell.Failure || len(wanted) == 0 {
+		channels := l.router.Channels(d)
+		if d.Status == shipbell.Failure || len(channels) == 0 {
 			continue
 		}
-		b.Missed = append(b.Missed, id)
-		b.Key = fmt.Sprintf("missed/%s/%d", report.Source, b.Missed[0])
-		if d.StartedAt.Before(b.At) {
-			b.At = d.StartedAt
+		i := slices.IndexFunc(all, func(t *told) bool { return slices.Equal(t.channels, channels) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, &told{channels: channels, Bulletin: shipbell.Bulletin{
+				Kind: shipbell.BulletinMissed, Source: report.Source, At: d.StartedAt, Key: fmt.Sprintf("missed/%s/%d", report.Source, id),
+			}})
 		}
-		for _, c := range wanted {
-			if !slices.Contains(channels, c) {
-				channels = append(channels, c)
-			}
+		all[i].Missed = append(all[i].Missed, id)
+		if d.StartedAt.Before(all[i].At) {
+			all[i].At = d.StartedAt
 		}
 	}
-	if len(b.Missed) == 0 {
-		return nil, nil
+	var stale []shipbell.ChannelID
+	for _, t := range all {
+		if err := tell(tx, t.Bulletin, t.channels); err != nil {
+			return nil, err
+		}
+		stale = append(stale, t.channels...)
 	}
-	return channels, tell(tx, b, channels)
+	return stale, nil
 }
 
 // Tell says something that is not about one deployment, in every channel. Said

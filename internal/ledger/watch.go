@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -68,7 +69,7 @@ func (l *Ledger) firstLook(d shipbell.Deployment) time.Time {
 		return l.now()
 	case d.Status == shipbell.Queued, d.Status == shipbell.InProgress, d.Status == shipbell.Announced && l.asked && current(d):
 		return begun(d).Add(minDeadline)
-	case d.Status == shipbell.Success && l.asked && current(d) && !d.Claimed(shipbell.SourcePoll):
+	case d.Status == shipbell.Success && l.asked && current(d) && !d.Claimed(shipbell.SourcePoll) && l.now().Sub(d.FinishedAt) < giveUp:
 		return d.FinishedAt.Add(confirmAfter)
 	case d.Status == shipbell.Skipped && l.asked:
 		return d.FinishedAt.Add(minDeadline)
@@ -137,7 +138,7 @@ func (r *recording) look(tx Tx, id shipbell.DeploymentID, w Witness) error {
 	}
 	after, again := d, time.Time{}
 	switch {
-	case d.Alarm != nil:
+	case d.Alarm != nil && d.Alarm.OverAt.IsZero():
 		after, again = r.lookForEnd(d, history)
 	case d.Status == shipbell.Success:
 		return r.confirm(tx, d, history, w)
@@ -164,7 +165,7 @@ func (r *recording) alarm(tx Tx, before, after shipbell.Deployment) error {
 	if after.Alarm.OverAt.IsZero() {
 		return tx.Watch(after.ID, r.now().Add(lookAgain))
 	}
-	return nil
+	return tx.Watch(after.ID, r.firstLook(after))
 }
 
 func (r *recording) raise(d shipbell.Deployment, reason shipbell.AlarmReason) shipbell.Deployment {
@@ -176,13 +177,12 @@ func (r *recording) raise(d shipbell.Deployment, reason shipbell.AlarmReason) sh
 // itself, or with a later one.
 func (r *recording) lookForEnd(d shipbell.Deployment, history []shipbell.Deployment) (shipbell.Deployment, time.Time) {
 	now := r.now().UTC().Truncate(time.Millisecond)
-	moved := d.Status == shipbell.Success || slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
-		return s.ID != d.ID && s.Status == shipbell.Success && s.StartedAt.After(d.StartedAt)
+	moved := r.live(d) || slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
+		return s.ID != d.ID && r.live(s) && s.StartedAt.After(d.StartedAt)
 	})
+	ended := d.Alarm.Reason == shipbell.AlarmUnfinished && d.Status.Final() && d.Status != shipbell.Failure
 	switch {
-	case !d.Alarm.OverAt.IsZero():
-		return d, time.Time{}
-	case moved, d.Alarm.Reason == shipbell.AlarmUnfinished && d.Status.Final() && d.Status != shipbell.Failure:
+	case moved, ended:
 		over := *d.Alarm
 		over.OverAt = now
 		d.Alarm = &over
@@ -190,7 +190,19 @@ func (r *recording) lookForEnd(d shipbell.Deployment, history []shipbell.Deploym
 	case now.Sub(d.Alarm.At) > giveUpAlarm:
 		return d, time.Time{}
 	}
-	return d, now.Add(lookAgain)
+	return d, now.Add(patience(now.Sub(d.Alarm.At)))
+}
+
+// live reports whether the deployment is known to have gone live: where
+// Cloudflare is asked, by its word.
+func (r *recording) live(d shipbell.Deployment) bool {
+	return d.Status == shipbell.Success && (!r.asked || d.Claimed(shipbell.SourcePoll))
+}
+
+// patience is how long to wait before the next look at what has waited so long
+// already.
+func patience(waited time.Duration) time.Duration {
+	return min(max(waited/20, lookAgain), 5*time.Minute)
 }
 
 // lookAtDeadline raises an alarm for what started and did not end, or was
@@ -207,26 +219,41 @@ func (r *recording) lookAtDeadline(d shipbell.Deployment, history []shipbell.Dep
 	}) {
 		return d, time.Time{}
 	}
+	looked := w.Looked(d.Type, d.OwnNames())
 	if d.Status != shipbell.Announced {
+		// Where it can be seen that it ended it must have been looked for: after a
+		// downtime the first look may tell.
+		if !looked.IsZero() && looked.Before(deadline) && now.Sub(deadline) < giveUp {
+			return d, now.Add(lookAgain)
+		}
 		return r.raise(d, shipbell.AlarmUnfinished), time.Time{}
 	}
-	looked := w.Looked(d.Type, d.Names())
 	switch {
 	case looked.IsZero() || looked.Before(deadline):
 		return d, r.waitFor(d, now)
-	case unclear(d, history):
+	case !wentLive(d.Branch, history), unclear(d, history):
 		return d, time.Time{}
 	}
 	return r.raise(d, shipbell.AlarmMissing), time.Time{}
 }
 
+// wentLive reports whether a deployment of the branch is known to have gone live
+// before. A build step that does not know says production; a branch that is only
+// previewed must not alarm for it.
+func wentLive(branch string, history []shipbell.Deployment) bool {
+	return branch == "" || slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
+		return s.Branch == branch && s.Status == shipbell.Success && s.Claimed(shipbell.SourcePoll)
+	})
+}
+
 // waitFor returns when to look again for what has not been looked at yet, zero
 // when it is not worth it any more.
 func (r *recording) waitFor(d shipbell.Deployment, now time.Time) time.Time {
-	if now.Sub(d.StartedAt) > giveUp {
+	waited := now.Sub(begun(d))
+	if waited > giveUp {
 		return time.Time{}
 	}
-	return now.Add(lookAgain)
+	return now.Add(patience(waited))
 }
 
 // lookAfterSkip raises an alarm when a skipped deployment was followed by others
@@ -240,13 +267,17 @@ func (r *recording) lookAfterSkip(d shipbell.Deployment, history []shipbell.Depl
 	}
 	waiting := false
 	for _, s := range history {
-		if s.ID == d.ID || s.StartedAt.Before(d.StartedAt) {
-			continue
+		switch {
+		case s.ID == d.ID || s.StartedAt.Before(d.StartedAt):
+		case s.Status == shipbell.Success || s.Status == shipbell.Failure || s.Alarm != nil:
+			return d, time.Time{} // it went on, or somebody else says that it did not
+		case s.Status == shipbell.Skipped || s.Status == shipbell.Canceled:
+			// On purpose, as when the change is not the project's.
+		case now.Before(begun(s).Add(Deadline(history))):
+			return d, begun(s).Add(Deadline(history))
+		default:
+			waiting = true
 		}
-		if s.Status == shipbell.Success || s.Status == shipbell.Failure || s.Alarm != nil {
-			return d, time.Time{}
-		}
-		waiting = true
 	}
 	if !waiting {
 		return d, time.Time{}
@@ -262,8 +293,12 @@ func (r *recording) confirm(tx Tx, d shipbell.Deployment, history []shipbell.Dep
 	if d.Claimed(shipbell.SourcePoll) {
 		return tx.Watch(d.ID, time.Time{})
 	}
-	looked := w.Looked(d.Type, d.Names())
-	if looked.IsZero() || looked.Before(d.FinishedAt.Add(confirmAfter)) {
+	told, err := toldAt(tx, d)
+	if err != nil {
+		return err
+	}
+	looked := w.Looked(d.Type, d.OwnNames())
+	if looked.IsZero() || looked.Before(told.Add(confirmAfter)) {
 		return tx.Watch(d.ID, r.waitFor(d, now))
 	}
 	if unclear(d, history) {
@@ -283,6 +318,22 @@ func (r *recording) confirm(tx Tx, d shipbell.Deployment, history []shipbell.Dep
 	}
 	after := r.raise(shipbell.Apply(d, e), shipbell.AlarmNotLive)
 	return r.alarm(tx, d, after)
+}
+
+// toldAt returns when the deployment was called deployed, as far as both clocks
+// tell: a build step may date its word at the start of the build.
+func toldAt(tx Tx, d shipbell.Deployment) (time.Time, error) {
+	events, err := tx.Events(d.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	told := d.FinishedAt
+	for _, e := range events {
+		if e.Status == shipbell.Success && e.ReceivedAt.After(told) {
+			told = e.ReceivedAt
+		}
+	}
+	return told, nil
 }
 
 // unclear reports whether Cloudflare showed a deployment of the project at that
@@ -309,6 +360,6 @@ func Deadline(history []shipbell.Deployment) time.Duration {
 	}
 	slices.Sort(took)
 	const nearlyAll = 0.95
-	longest := took[int(nearlyAll*float64(len(took)-1))]
+	longest := took[int(math.Ceil(nearlyAll*float64(len(took))))-1]
 	return min(max(2*longest, minDeadline), maxDeadline)
 }

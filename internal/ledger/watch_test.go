@@ -70,11 +70,11 @@ func TestFrozen(t *testing.T) {
 		then   []shipbell.Event
 	}{
 		{"what is only pushed is never alarmed about", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, false, "announced", nil},
-		{"announced, and Cloudflare shows nothing", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [32]", nil},
-		{"it is over when a later one is live", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [32] over [181]", []shipbell.Event{later}},
+		{"announced, and Cloudflare shows nothing", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [33]", nil},
+		{"it is over when a later one is live", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [33] over [185]", []shipbell.Event{later}},
 		{"started, and never ended", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "in_progress unfinished [31]", nil},
-		{"the project's own history sets the deadline", append(history, event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [7]", nil},
-		{"a build that never ended", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build)}, true, "in_progress unfinished [31]", nil},
+		{"the project's own history sets the deadline", append(history, event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [9]", nil},
+		{"a build that never ended", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build)}, true, "in_progress unfinished [32]", nil},
 		{"it ended after all", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "success unfinished [31] over [181]", []shipbell.Event{event(shipbell.SourceExec, 7200, shipbell.Success, pushed)}},
 		{"a green build without a deployment", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build), event(shipbell.SourceBuilds, 60, shipbell.Success, build)}, true, "failure not_live [4]", nil},
 		{"a green build that Cloudflare shows late", []shipbell.Event{event(shipbell.SourceBuilds, 60, shipbell.Success, build)}, true, "success not_live [4] over [181]", []shipbell.Event{event(shipbell.SourcePoll, 55, shipbell.Success, append(seen, build)...)}},
@@ -83,7 +83,7 @@ func TestFrozen(t *testing.T) {
 		{"an uploaded version is not expected to be live", []shipbell.Event{preview(event(shipbell.SourceExec, 60, shipbell.Success, pushed))}, true, "success", nil},
 		{"a failure is no alarm: it has an alert of its own", []shipbell.Event{event(shipbell.SourceExec, 60, shipbell.Failure, pushed)}, true, "failure", nil},
 		{"a success that is told a day later is not looked for", []shipbell.Event{event(shipbell.SourceExec, -86400, shipbell.Success, pushed)}, true, "success", nil},
-		{"what is told late is not overdue at once", []shipbell.Event{event(shipbell.SourceExec, -86400, shipbell.InProgress, pushed)}, true, "in_progress unfinished [31]", nil},
+		{"what is told late is not overdue at once", []shipbell.Event{event(shipbell.SourceExec, -86400, shipbell.InProgress, pushed)}, true, "in_progress unfinished [32]", nil},
 		{"a skipped build with nothing after it", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.Skipped, build)}, true, "skipped", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestDeadline(t *testing.T) {
 		{nil, 30 * time.Minute},
 		{took(time.Minute, time.Minute), 30 * time.Minute},
 		{took(time.Second, time.Second, time.Second), 5 * time.Minute},
-		{took(4*time.Minute, 5*time.Minute, 6*time.Minute, 7*time.Minute), 12 * time.Minute},
+		{took(4*time.Minute, 5*time.Minute, 6*time.Minute, 7*time.Minute), 14 * time.Minute},
 		{took(time.Hour, 2*time.Hour, 3*time.Hour), time.Hour},
 	} {
 		if got := ledger.Deadline(test.history); got != test.want {

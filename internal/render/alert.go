@@ -28,6 +28,8 @@ func alert(d shipbell.Deployment, l shipbell.Lineage, there bool) shipbell.Messa
 		m.failed(d, l)
 	case standing(d):
 		m.frozen(d, l)
+	case d.Status == shipbell.Success && d.OwnFailure():
+		m.contradicted(d)
 	case !there:
 		return shipbell.Message{}
 	case d.Alarm != nil && d.Alarm.Reason == shipbell.AlarmUnfinished:
@@ -58,6 +60,25 @@ func (m *message) failed(d shipbell.Deployment, l shipbell.Lineage) {
 	m.commit(d)
 	m.line("Author", span(d.Author, giveAuthor))
 	m.live(d, l)
+	m.links(d)
+}
+
+// contradicted tells that the people's own command failed although another
+// source reports success: whether that is what the command was to deploy nobody
+// else will ask.
+func (m *message) contradicted(d shipbell.Deployment) {
+	for _, o := range d.Disputes() {
+		if o.Status == shipbell.Failure && (o.Source == shipbell.SourceExec || o.Source == shipbell.SourcePush) {
+			m.headline("⚠️", d, "failed, says "+sourceName(o.Source))
+			m.disputes(d)
+			m.line("", span(o.Error, giveError))
+			m.quote(o.Log, clean(o.Error))
+			break
+		}
+	}
+	m.gap()
+	m.commit(d)
+	m.line("Author", span(d.Author, giveAuthor))
 	m.links(d)
 }
 

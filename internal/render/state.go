@@ -20,6 +20,7 @@ var sourceNames = map[shipbell.Source]string{
 	shipbell.SourceAlert:  "Cloudflare's notification",
 	shipbell.SourceBuilds: "Workers Builds",
 	shipbell.SourcePoll:   "Cloudflare's API",
+	shipbell.SourceWatch:  "Shipbell",
 }
 
 // claimWords are what a source said that claims an outcome.

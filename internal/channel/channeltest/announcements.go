@@ -101,7 +101,7 @@ func Announcements() []AnnouncementCase {
 	skipped := merged(5, announced, told(shipbell.SourceBuilds, shipbell.Skipped, time.Second, nil))
 	canceled := merged(5, announced, told(shipbell.SourceBuilds, shipbell.InProgress, 2*time.Second, nil), told(shipbell.SourceBuilds, shipbell.Canceled, 80*time.Minute, nil))
 	absent := merged(5, announced, told(shipbell.SourceExec, shipbell.Success, 34*time.Second, nil),
-		told(shipbell.SourcePoll, shipbell.Failure, 0, func(e *shipbell.Event) { e.Error = "Cloudflare shows no deployment of it" }))
+		told(shipbell.SourceWatch, shipbell.Failure, 34*time.Second, func(e *shipbell.Event) { e.Error = "Cloudflare shows no deployment of it" }))
 	waiting := func(n int) []shipbell.Deployment {
 		var all []shipbell.Deployment
 		for i := range n {
@@ -222,12 +222,13 @@ func Announcements() []AnnouncementCase {
 			e.Log = "שגיאה בקובץ src/index.ts:3\n\u2067hidden\u2069"
 		}), since),
 		alert("failure-disputed", merged(5, announced, told(shipbell.SourceExec, shipbell.Success, 30*time.Second, nil), told(shipbell.SourceBuilds, shipbell.Failure, 34*time.Second, nil)), since),
+		alert("contradicted", merged(5, announced, told(shipbell.SourceExec, shipbell.Failure, 30*time.Second, func(e *shipbell.Event) { e.Error, e.Log = `✘ [ERROR] Could not resolve "./auth"`, Log }), told(shipbell.SourcePoll, shipbell.Success, 34*time.Second, nil)), since),
 		alert("overdue", alarmed(started, shipbell.AlarmUnfinished, 45*time.Minute, 0), since),
 		alert("missing", alarmed(merged(5, announced), shipbell.AlarmMissing, 15*time.Minute, 0), shipbell.Lineage{Live: &live, Waiting: waiting(2)}),
 		alert("not-live", alarmed(absent, shipbell.AlarmNotLive, 3*time.Minute, 0), since),
 		alert("skipped", alarmed(skipped, shipbell.AlarmSkipped, 30*time.Minute, 0), shipbell.Lineage{Waiting: waiting(8)}),
 
-		shown("failure-that-was-none", merged(5, announced, told(shipbell.SourceExec, shipbell.Failure, 30*time.Second, nil), told(shipbell.SourcePoll, shipbell.Success, 34*time.Second, nil)), since),
+		shown("failure-that-was-none", merged(5, announced, told(shipbell.SourceBuilds, shipbell.Failure, 30*time.Second, nil), told(shipbell.SourcePoll, shipbell.Success, 34*time.Second, nil)), since),
 		shown("overdue-canceled", alarmed(canceled, shipbell.AlarmUnfinished, 45*time.Minute, 35*time.Minute), since),
 		shown("missing-and-moved", alarmed(success(nil), shipbell.AlarmMissing, 15*time.Minute, 42*time.Minute), since),
 		shown("not-live-moving", alarmed(success(nil), shipbell.AlarmNotLive, 3*time.Minute, 0), since),
