@@ -23,7 +23,7 @@ func startAsking(t *testing.T, cf *fakecloudflare.Server, change ...func(*config
 	}}, change...)...)
 	s.until("the first look", func() bool {
 		_, body := s.request("GET", "/health?verbose", "", "")
-		return strings.Contains(body, "lastHeard")
+		return strings.Contains(body, `"source":"poll","status":"ok"`)
 	})
 	return s
 }
