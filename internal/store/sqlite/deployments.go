@@ -48,6 +48,10 @@ func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
 	}
 	d.ID, d.Revision, d.RecordedAt = id, shipbell.Revision(revision), fromMS(recorded)
+	if d.Status.Final() && len(d.Outcomes) == 0 {
+		// Schema 2 knew one outcome, and only build steps told one.
+		d.Outcomes = []shipbell.Outcome{{Source: shipbell.SourcePush, Status: d.Status, At: d.FinishedAt, Error: d.Error}}
+	}
 	return d, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
@@ -86,23 +87,7 @@ func TestDurabilitySettings(t *testing.T) {
 
 // TestOlderFile opens a file as schema 1 left it.
 func TestOlderFile(t *testing.T) {
-	dump, err := os.ReadFile("testdata/schema1.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "shipbell.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(string(dump)); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-
-	s := open(t, path)
+	s := openDump(t, "testdata/schema1.sql")
 	defer closeStore(t, s)
 	record(t, s, "build-abc123", ledger.Repeated)
 	l := ledger.New(ledger.Options{Store: s, Router: nowhere{}})
@@ -134,6 +119,70 @@ func TestOlderFile(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// openDump opens a file that an older program left.
+func openDump(t *testing.T, name string) *sqlite.Store {
+	t.Helper()
+	dump, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(string(dump)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, path)
+}
+
+// here routes everything to the channel of the dumped file.
+type here struct{}
+
+func (here) Channels(shipbell.Deployment) []shipbell.ChannelID { return here{}.Everywhere() }
+func (here) Everywhere() []shipbell.ChannelID                  { return []shipbell.ChannelID{"console"} }
+
+// TestFileOfSchema2: messages are edited on, an old failure does not ring, and an
+// outcome that was told is not forgotten.
+func TestFileOfSchema2(t *testing.T) {
+	s := openDump(t, "testdata/schema2.sql")
+	defer closeStore(t, s)
+	l := ledger.New(ledger.Options{Store: s, Router: here{}, Asked: true})
+	start := time.Date(2025, 1, 15, 10, 0, 0, 0, time.UTC)
+	later := func(id string, status shipbell.Status, minute int) {
+		t.Helper()
+		e := ledgertest.Push(id, func(e *shipbell.Event) {
+			e.ID, e.Status, e.At, e.Tag = shipbell.EventID(id+string(status)), status, start.Add(time.Duration(minute)*time.Minute), "v1"
+		})
+		if _, err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later("bad", shipbell.Failure, 33)
+	later("ok", shipbell.Failure, 33) // a late word on an earlier try
+	for id, want := range map[string]shipbell.Status{"bad": shipbell.Failure, "ok": shipbell.Success} {
+		story, err := l.Story(t.Context(), ledgertest.Push(id).Keys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if story.Deployment.Status != want {
+			t.Errorf("%s is %s, want %s", id, story.Deployment.Status, want)
+		}
+		for _, a := range story.Announcements {
+			if a.Part == shipbell.PartMain && (!a.Stale() || a.Ref != "printed") || a.Part == shipbell.PartAlert && !a.Told() {
+				t.Errorf("%s: %+v", id, a)
+			}
+		}
+	}
+	if n, err := l.Watch(t.Context(), nil); n != 0 || err != nil {
+		t.Errorf("%d alarms of old deployments, %v", n, err)
 	}
 }
 

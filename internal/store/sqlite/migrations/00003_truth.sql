@@ -33,6 +33,11 @@ CREATE TABLE announcements_new (
 INSERT INTO announcements_new SELECT deployment, lane, 0, 1, wanted, shown, ref, tries, due_ms FROM announcements;
 DROP TABLE announcements;
 ALTER TABLE announcements_new RENAME TO announcements;
+-- An old failure must not ring when something more is heard of it: its alert
+-- counts as told.
+INSERT INTO announcements SELECT a.deployment, a.lane, 1, 2, a.shown, a.shown, '', 0, 0 FROM announcements a
+	JOIN deployments d ON d.id = a.deployment JOIN events e ON e.id = d.id * 1048576
+	WHERE a.shown > 0 AND json_extract(coalesce(d.doc, e.doc), '$.status') = 'failure';
 CREATE INDEX announcements_stale ON announcements (lane, urgency DESC, deployment, part) WHERE shown < wanted;
 
 ALTER TABLE attempts ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
