@@ -470,3 +470,19 @@ func TestUnderPressure(t *testing.T) {
 		}
 	})
 }
+
+// TestAlertThatAPersonDeleted rang, and does not ring again.
+func TestAlertThatAPersonDeleted(t *testing.T) {
+	run(t, "42", func(f *fixture) {
+		f.push("a", shipbell.Announced)
+		f.settle(10 * time.Second)
+		f.record(shipbell.SourceAlert, shipbell.Failure, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
+		f.settle(10 * time.Second)
+		f.fake.DeleteMessage(private, f.fake.Messages(private)[1].ID)
+		f.record(shipbell.SourceBuilds, shipbell.Failure, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
+		f.settle(10 * time.Second)
+		f.record(shipbell.SourcePoll, shipbell.Failure, shipbell.Key{Kind: shipbell.KeyPushed, ID: "a"})
+		f.settle(10 * time.Second)
+		f.wantReplies(private, "")
+	})
+}
