@@ -53,7 +53,7 @@ func TestNotify(t *testing.T) {
 	w := newWorld(t)
 	shop := w.shop(notifying)
 
-	w.succeedUnseen(shop, "wrangler", "deploy")
+	w.succeed(shop, "wrangler", "deploy")
 	w.says(deployedHello)
 	if m, _ := w.telegram.Message(group, 1); strings.Contains(m.History()[0].Text, "Deployed") {
 		t.Errorf("it began as\n%s", m.History()[0].Text)

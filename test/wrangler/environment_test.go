@@ -29,11 +29,7 @@ name = "market"
 			if test.variable != "" {
 				w.setenv(test.variable)
 			}
-			if test.argv[0] == "wrangler" {
-				w.succeedUnseen(shop, test.argv...)
-			} else {
-				w.succeed(shop, test.argv...)
-			}
+			w.succeed(shop, test.argv...)
 			w.says(`
 ⚡ New Worker Deployment
 ✅ Deployed in DURATION

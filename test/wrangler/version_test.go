@@ -10,7 +10,7 @@ func TestVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	shop := w.shop(notifying)
-	w.succeedUnseen(shop, "wrangler", "deploy")
+	w.succeed(shop, "wrangler", "deploy")
 	w.says(deployedHello)
 
 	w.commit(shop, "Say goodbye")

@@ -173,23 +173,6 @@ func beginsLook(c fakecloudflare.Call) bool {
 	return c.Token == server && strings.HasSuffix(c.Path, "/workers/workers") && c.Param("page") != "2"
 }
 
-// succeedUnseen runs a command that must end well while the server looks away. A
-// first deployment is there for a moment before its address and its tags are, and
-// who sees it then does not learn of them.
-func (w *world) succeedUnseen(directory string, argv ...string) {
-	w.Helper()
-	over := make(chan struct{})
-	defer w.cloudflare.SetFaults(nil)
-	defer close(over)
-	w.cloudflare.SetFaults(func(c fakecloudflare.Call) fakecloudflare.Fault {
-		if beginsLook(c) {
-			return fakecloudflare.Fault{Hold: over}
-		}
-		return fakecloudflare.Fault{}
-	})
-	w.succeed(directory, argv...)
-}
-
 // finish shows what led to a failure, and looks for what must never be seen.
 func (w *world) finish() {
 	for _, m := range w.telegram.AllMessages() {

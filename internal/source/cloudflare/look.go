@@ -35,8 +35,7 @@ const (
 	minLatestTags = 10
 	rotatedTags   = 20 // of maxLatestTags, for Workers that have shown no builds
 	buildsPerPage = 25
-	// maxVersionCalls is how many versions a look asks for the commit that people
-	// gave wrangler.
+	// maxVersionCalls is how many versions a look asks for.
 	maxVersionCalls = 10
 	// maxStale is how often a Worker that moved is asked for a new deployment
 	// that does not show.
@@ -73,6 +72,7 @@ type look struct {
 	whole            map[shipbell.ProjectType]bool // all names are listed
 	looked           map[shipbell.ProjectType]bool // the look at these is complete
 	failures         int
+	versions         int // asked for
 	notes            []string
 	errs             []error
 }
@@ -82,6 +82,7 @@ type pending struct {
 	seen
 	worker string
 	silent bool
+	better int // how often more is told of it; 0 when it is told first
 }
 
 func (p *Poller) newLook(w *watch) *look {
@@ -252,8 +253,42 @@ func (l *look) lookAtWorkers(ctx context.Context) error {
 			}
 		}
 	}
+	l.tellMore(ctx)
 	l.looked[shipbell.Worker] = complete
 	return nil
+}
+
+// tellMore finds the deployments that were told with less than the list of Workers
+// says by now. The list is at hand; only what has more to it is asked for again.
+func (l *look) tellMore(ctx context.Context) {
+	for i := range l.mem.Workers.Told {
+		told := &l.mem.Workers.Told[i]
+		if _, listed := l.workers[told.Worker]; !listed || told.Better >= maxBetter || l.started.Sub(told.ToldAt) > tellMoreFor {
+			continue
+		}
+		s := l.watch.sites[told.Worker]
+		if !told.Said.more(s.said()) {
+			continue
+		}
+		if l.exhausted(ctx) {
+			return
+		}
+		var d deployment
+		_, err := l.client.get(ctx, inAccount(l.account, "workers", "scripts", s.script, "deployments", told.ID), nil, &d)
+		if err != nil && !l.detail(errWhat("ask for a deployment", err)) && !errors.Is(err, shipbell.ErrNotFound) {
+			continue // the next look asks again
+		}
+		if string(d.ID) != told.ID {
+			d = deployment{ID: text(told.ID)} // what the list says is enough
+		}
+		d.CreatedOn = moment{told.At}
+		told.Better++
+		told.Said = told.Said.with(s.said())
+		l.seen = append(l.seen, pending{
+			seen:   seen{verdict: verdict{version: told.Version, first: told.First, cause: told.Cause}, site: s, d: d},
+			worker: told.Worker, better: told.Better,
+		})
+	}
 }
 
 func (l *look) listWorkers(ctx context.Context, known map[string]workerMemory) (items []worker, whole bool, err error) {
@@ -311,7 +346,7 @@ func (l *look) deployments(ctx context.Context, w worker, m workerMemory, isKnow
 	h := recall(m.Versions)
 	var before *deployment
 	if m.Only != "" {
-		before = &deployment{Versions: list[share]{{VersionID: text(m.Only), Percentage: 100}}}
+		before = &deployment{CreatedOn: moment{m.At}, Versions: list[share]{{VersionID: text(m.Only), Percentage: 100}}}
 	}
 	last := slices.IndexFunc(listed, func(d deployment) bool { return m.Last != "" && string(d.ID) == m.Last })
 	var old *pending // the newest of those that were there before
@@ -321,8 +356,7 @@ func (l *look) deployments(ctx context.Context, w worker, m workerMemory, isKnow
 		if last < 0 {
 			isNew = d.CreatedOn.After(boundary)
 		}
-		s := pending{seen: seen{site: site, d: d}, worker: w.tag(), silent: !isNew || l.first}
-		s.version, s.seen.first, s.cause = h.judge(d, before)
+		s := pending{seen: seen{verdict: h.judge(d, before), site: site, d: d}, worker: w.tag(), silent: !isNew || l.first}
 		h, before = h.with(d), &listed[i]
 		switch {
 		case isNew:
@@ -656,21 +690,65 @@ func (l *look) build(tag string, b build, others []build, silent bool) {
 // can be asked for.
 func (l *look) deployed(ctx context.Context) {
 	found := l.join(ctx)
-	calls := 0
 	for _, s := range l.seen {
 		if b, ok := found[s.version]; ok {
 			s.build = &b
-		} else if s.seen.first && !s.silent && calls < maxVersionCalls && !l.exhausted(ctx) {
-			calls++
-			if s.of = l.version(ctx, s.site.script, s.version); s.of != nil && s.of.built() {
-				l.awaitBuild(s)
-			}
 		}
-		e := s.event(shipbell.SourcePoll)
 		if s.silent {
-			l.baseline = append(l.baseline, e)
-		} else {
-			l.events = append(l.events, e)
+			l.baseline = append(l.baseline, s.event(shipbell.SourcePoll))
+			continue
+		}
+		l.ofVersion(ctx, &s)
+		if s.better == 0 {
+			l.mem.Workers.told(toldDeployment{
+				Worker: s.worker, ID: string(s.d.ID), At: s.d.CreatedOn.Time, ToldAt: l.started,
+				Version: s.version, First: s.first, Cause: s.cause, Said: s.site.said(),
+			})
+		}
+		l.events = append(l.events, better(s.event(shipbell.SourcePoll), s.better))
+		if b := s.build; s.better > 0 && b != nil && s.first && b.environment() == "" && !b.CreatedOn.IsZero() {
+			// The start of the build was told with less too, and is the earlier word.
+			o := observed{site: s.site, build: *b, versions: []string{s.version}, at: l.started}
+			l.events = append(l.events, better(o.event(shipbell.SourcePoll, shipbell.InProgress, b.CreatedOn.Time), s.better))
+		}
+	}
+}
+
+// ofVersion asks for the version of a deployment where its build does not tell all:
+// for what people told wrangler of it, and for whether it is older than what it
+// replaces. Its number tells that better than the history, in which versions stand
+// as they went live, and not all of them.
+func (l *look) ofVersion(ctx context.Context, s *pending) {
+	uploads := s.build != nil && s.build.environment() == shipbell.Preview
+	if s.first && s.build != nil && !uploads || !s.first && s.cause == "" || s.better > 0 && s.cause == shipbell.CauseRollback {
+		return
+	}
+	s.of = l.version(ctx, s.site.script, s.version)
+	if s.of != nil && s.build == nil && s.first && s.of.built() {
+		l.awaitBuild(*s)
+	}
+	if s.better > 0 || len(s.d.Versions) != 1 {
+		return
+	}
+	var created time.Time
+	if s.of != nil {
+		created = s.of.created()
+	}
+	if s.first && s.cause == "" && (uploads || !created.IsZero() && s.d.CreatedOn.Sub(created) > uploadedBefore) {
+		s.cause = shipbell.CauseRollout
+	}
+	// What was uploaded after the version before went live is newer.
+	if s.of == nil || s.cause == "" || s.replaced == "" || s.replaced == s.version || created.After(s.replacedAt) {
+		return
+	}
+	if before := l.version(ctx, s.site.script, s.replaced); before != nil {
+		switch order := s.of.compare(*before); {
+		case order < 0 && s.first && !change(before.Annotations):
+			// It was waiting while a secret made a version of what was live.
+		case order < 0:
+			s.cause = shipbell.CauseRollback
+		case order > 0:
+			s.cause = shipbell.CauseRollout
 		}
 	}
 }
@@ -756,9 +834,13 @@ func (l *look) join(ctx context.Context) map[string]build {
 	return found
 }
 
-// version asks for what people told wrangler of a version. That it cannot be had
-// costs nothing but that.
+// version asks for a version; nil where that cannot be had, or this look has asked
+// for enough of them. It costs nothing but what the version would tell.
 func (l *look) version(ctx context.Context, script, id string) *version {
+	if id == "" || l.versions == maxVersionCalls || l.exhausted(ctx) {
+		return nil
+	}
+	l.versions++
 	var v version
 	_, err := l.client.get(ctx, inAccount(l.account, "workers", "scripts", script, "versions", id), nil, &v)
 	if err != nil {

@@ -3,6 +3,7 @@ package cloudflare
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,31 @@ type workersMemory struct {
 	// Since is the first look: what is older was there before.
 	Since time.Time               `json:"since"`
 	Known map[string]workerMemory `json:"known"`
+	// Told are the deployments that were told last, the oldest first. Those that
+	// are too old stay until the next one is told, so that a look that finds
+	// nothing writes nothing.
+	Told []toldDeployment `json:"told,omitempty"`
+}
+
+// toldDeployment is a deployment that was told: what a later look at the list of
+// Workers says more of it is told too.
+type toldDeployment struct {
+	Worker  string         `json:"worker"`
+	ID      string         `json:"id"`
+	At      time.Time      `json:"at"`     // when it was made
+	ToldAt  time.Time      `json:"toldAt"` // when it was told first
+	Version string         `json:"version,omitempty"`
+	First   bool           `json:"first,omitempty"`
+	Cause   shipbell.Cause `json:"cause,omitempty"`
+	Said    said           `json:"said"`
+	Better  int            `json:"better,omitempty"` // how often more was told
+}
+
+// told remembers a deployment that is told now.
+func (m *workersMemory) told(d toldDeployment) {
+	m.Told = slices.DeleteFunc(m.Told, func(o toldDeployment) bool { return d.ToldAt.Sub(o.ToldAt) > tellMoreFor })
+	m.Told = append(m.Told, d)
+	m.Told = m.Told[max(0, len(m.Told)-maxTold):]
 }
 
 type workerMemory struct {
@@ -134,6 +160,13 @@ const (
 	maxActive = 24 * time.Hour
 	// maxJoin is how long the build of a version is asked for.
 	maxJoin = 15 * time.Minute
+	// tellMoreFor is how long after a deployment was told more is told of it:
+	// wrangler names tags and address of a new Worker after it has deployed it, and
+	// custom domains after those. maxTold bounds how many deployments, and
+	// maxBetter how often: an address may go back and forth.
+	tellMoreFor = 10 * time.Minute
+	maxTold     = 50
+	maxBetter   = 5
 )
 
 func (m *accountMemory) want(w wantedLog) {

@@ -218,14 +218,35 @@ func TestHistoryIsRemembered(t *testing.T) {
 		"11111111-a": shipbell.CauseRollback, "22222222-b": shipbell.CauseRollout, "44444444-d": "",
 	} {
 		d := deployment{Versions: list[share]{{text(version), 100}}}
-		if _, first, cause := recall(words).judge(d, nil); cause != want || first != (want == "") {
-			t.Errorf("%s: %q, first %t", version, cause, first)
+		if v := recall(words).judge(d, nil); v.cause != want || v.first != (want == "") {
+			t.Errorf("%s: %+v", version, v)
+		}
+	}
+	// Put back is only what is older than what it replaces.
+	alone := func(version string) deployment { return deployment{Versions: list[share]{{text(version), 100}}} }
+	split := deployment{Versions: list[share]{{"22222222-b", 10}, {"11111111-a", 90}}}
+	back := alone("33333333-c")
+	back.Annotations = dict[text]{annotationTrigger: "rollback"}
+	for name, test := range map[string]struct {
+		before, now deployment
+		want        shipbell.Cause
+	}{
+		"back":                         {alone("33333333-c"), alone("11111111-a"), shipbell.CauseRollback},
+		"forward":                      {alone("11111111-a"), alone("33333333-c"), shipbell.CauseRollout},
+		"forward, whatever it is said": {alone("11111111-a"), back, shipbell.CauseRollout},
+		"all of it":                    {split, alone("22222222-b"), shipbell.CauseRollout},
+		"broken off":                   {split, alone("11111111-a"), shipbell.CauseRollback},
+		"back to what was broken off":  {alone("33333333-c"), alone("22222222-b"), shipbell.CauseRollback},
+		"part of it":                   {alone("33333333-c"), split, shipbell.CauseRollout},
+	} {
+		if v := recall(words).judge(test.now, &test.before); v.cause != test.want || v.first {
+			t.Errorf("%s: %+v", name, v)
 		}
 	}
 	// The same version once more is neither.
 	same := deployment{Versions: list[share]{{"33333333-c", 100}}}
-	if _, first, cause := recall(words).judge(same, &same); cause != "" || first {
-		t.Errorf("again: %q, first %t", cause, first)
+	if v := recall(words).judge(same, &same); v.cause != "" || v.first {
+		t.Errorf("again: %+v", v)
 	}
 }
 
@@ -278,8 +299,7 @@ func FuzzWorker(f *testing.F) {
 			return
 		}
 		var h history
-		s := seen{site: w.site(account), d: d}
-		s.version, s.first, s.cause = h.judge(d, &d)
+		s := seen{verdict: h.judge(d, &d), site: w.site(account), d: d}
 		fit(t, sealed(s.event(shipbell.SourcePoll)))
 		words := h.with(d).remember()
 		if again := recall(words).remember(); !slices.Equal(words, again) {

@@ -41,10 +41,15 @@ func TestIdleAndBusyCycles(t *testing.T) {
 		if got := b.take(); len(got) != 0 {
 			t.Fatalf("the first look told %d events", len(got))
 		}
-		for i := range 64 { // more than an hour: every kind of cycle comes by
+		wait := time.Minute
+		if raced {
+			wait = 7 * time.Minute
+		}
+		for i := range int(70 * time.Minute / wait) { // more than an hour after the second look: every kind of cycle comes by
 			before := srv.CallCount()
 			reports := len(b.reports)
-			minute(t, p)
+			time.Sleep(wait)
+			once(t, p)
 			n := srv.CallCount() - before
 			if i < 3 {
 				t.Logf("idle: %d requests: %v", n, asked(srv, before))
@@ -151,10 +156,16 @@ func TestRollbackAndRollout(t *testing.T) {
 			t.Errorf("a rollback has the keys %v", events[0].Keys)
 		}
 
-		// Without the word for it, that an older version is live again is enough.
+		// To go forward again is none.
 		srv.Deploy("shop", fakecloudflare.DeployOptions{Version: v2})
 		minute(t, p)
-		wantLines(t, b.take(), "worker shop success by rollback")
+		wantLines(t, b.take(), "worker shop success by rollout")
+		// Without the word for it, that an older version is live again is enough.
+		srv.Deploy("shop", fakecloudflare.DeployOptions{Version: v1})
+		time.Sleep(time.Second)
+		srv.Deploy("shop", fakecloudflare.DeployOptions{Version: v2, TriggeredBy: fakecloudflare.TriggeredByRollback})
+		minute(t, p)
+		wantLines(t, b.take(), "worker shop success by rollback", "worker shop success by rollout")
 
 		v3 := srv.UploadVersion("shop", fakecloudflare.VersionOptions{}).ID
 		for i, percent := range []float64{10, 50, 100} {

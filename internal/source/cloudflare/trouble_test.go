@@ -525,7 +525,11 @@ func TestStorm(t *testing.T) {
 			srv.SetFaults(fakecloudflare.RandomFaults(seed, mix))
 			var ids []string // of all that must be told to have ended
 			var stop func()
-			for range 100 {
+			changes := 100
+			if raced {
+				changes = 40
+			}
+			for range changes {
 				if stop == nil {
 					stop = runs(t, newPoller(srv, b))
 				}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -62,6 +63,28 @@ func (w worker) site(account string) site {
 	return s
 }
 
+// said is what a site says, as digests: project, environment and address; empty
+// for what it does not say. The Worker's own name says nothing of the project.
+type said [3]string
+
+func (s site) said() said {
+	if s.project == s.script {
+		s.project = ""
+	}
+	return said{digest(s.project), digest(s.env), digest(s.url)}
+}
+
+// more reports whether now says something that s does not.
+func (s said) more(now said) bool { return s.with(now) != s }
+
+// with returns what both say, and what now says where they differ.
+func (s said) with(now said) said {
+	for i := range s {
+		s[i] = cmp.Or(now[i], s[i])
+	}
+	return s
+}
+
 // deployment is a deployment of a Worker: who gets the traffic from then on.
 type deployment struct {
 	ID          text        `json:"id"`
@@ -87,8 +110,10 @@ const (
 // change reports whether the deployment is one that people made of their
 // project. Secrets and settings make deployments too: wrangler knows "secret";
 // a word for settings has not been seen and would be one of these.
-func (d deployment) change() bool {
-	by := strings.ToLower(string(d.Annotations[annotationTrigger]))
+func (d deployment) change() bool { return change(d.Annotations) }
+
+func change(annotations dict[text]) bool {
+	by := strings.ToLower(string(annotations[annotationTrigger]))
 	return !strings.Contains(by, "secret") && !strings.Contains(by, "setting") && !strings.Contains(by, "binding")
 }
 
@@ -133,10 +158,10 @@ func (h history) with(d deployment) history {
 	return h[max(0, len(h)-maxHistory):]
 }
 
-// judge returns which version a deployment is about, whether it is the first
-// that has it, and why it came about.
-func (h history) judge(d deployment, before *deployment) (version string, first bool, cause shipbell.Cause) {
-	newest := -2
+// newest returns the version of a deployment that was live last of all, and its
+// place in the history; one that is not in it comes after all others.
+func (h history) newest(d deployment) (version string, place int) {
+	place = -1
 	for _, s := range d.Versions {
 		if s.VersionID == "" {
 			continue
@@ -145,26 +170,54 @@ func (h history) judge(d deployment, before *deployment) (version string, first 
 		if i < 0 {
 			i = len(h)
 		}
-		// Of several versions it is about the one that came last.
-		if i > newest {
-			newest, version = i, string(s.VersionID)
+		if i > place {
+			version, place = string(s.VersionID), i
 		}
 	}
+	return version, place
+}
+
+// verdict is what the history of a Worker tells of a deployment.
+type verdict struct {
+	version string // the one it is about
+	first   bool   // no older deployment has it
+	cause   shipbell.Cause
+	// replaced is the version that was live before, and replacedAt when it was
+	// deployed; empty where that is not known.
+	replaced   string
+	replacedAt time.Time
+}
+
+// judge returns which version a deployment is about, which of several is the one
+// that came last; whether it is the first that has it; and why it came about. Put
+// back is only what is older than what it replaces: to go forward again is a
+// rollout, whatever word there is for it.
+func (h history) judge(d deployment, before *deployment) verdict {
+	version, place := h.newest(d)
+	v := verdict{version: version}
+	was := len(h) - 1
+	if before != nil {
+		v.replaced, was = h.newest(*before)
+		v.replacedAt = before.CreatedOn.Time
+	}
+	forward := false
 	switch {
 	case version == "":
-	case newest == len(h):
-		first = true
-	case len(d.Versions) > 1 || h[newest].share < full:
-		cause = shipbell.CauseRollout
-	case before != nil && len(before.Versions) == 1 && before.Versions[0].VersionID == text(version):
+	case place == len(h):
+		v.first = true
+	case len(d.Versions) > 1:
+		v.cause = shipbell.CauseRollout
+	case before != nil && len(before.Versions) == 1 && v.replaced == version:
 		// The same version once more, such as wrangler's repeated deploy.
+	case place >= was, before == nil && h[place].share < full:
+		v.cause, forward = shipbell.CauseRollout, place > was
 	default:
-		cause = shipbell.CauseRollback
+		v.cause = shipbell.CauseRollback
 	}
-	if d.rollback() {
-		cause = shipbell.CauseRollback
+	if d.rollback() && !forward {
+		v.cause = shipbell.CauseRollback
 	}
-	return version, first, cause
+	return v
 }
 
 // rollout says which share each version has; empty where one has all.
@@ -181,14 +234,41 @@ func (d deployment) rollout() string {
 }
 
 // version is what the API says of a version, for people who tell wrangler their
-// commit: it sends none by itself.
+// commit: it sends none by itself. The newer API has no metadata, and what is in
+// it one level up.
 type version struct {
+	Number      number     `json:"number"`
 	Annotations dict[text] `json:"annotations"`
 	Source      text       `json:"source"`
+	AuthorEmail text       `json:"author_email"`
+	CreatedOn   moment     `json:"created_on"`
 	Metadata    object[struct {
-		Source text `json:"source"`
+		Source      text   `json:"source"`
+		AuthorEmail text   `json:"author_email"`
+		CreatedOn   moment `json:"created_on"`
 	}] `json:"metadata"`
 }
+
+// created is when the version was uploaded; zero where nothing says so.
+func (v version) created() time.Time {
+	return firstTime(v.CreatedOn.Time, v.Metadata.V.CreatedOn.Time)
+}
+
+// compare orders versions by when they were uploaded; 0 where that is not known.
+func (v version) compare(o version) int {
+	if v.Number > 0 && o.Number > 0 {
+		return cmp.Compare(v.Number, o.Number)
+	}
+	if v.created().IsZero() || o.created().IsZero() {
+		return 0
+	}
+	return v.created().Compare(o.created())
+}
+
+// uploadedBefore is how much older than its first deployment a version is that was
+// uploaded by itself. Wrangler's deploy uploads and deploys within seconds; more
+// where it is told to wait.
+const uploadedBefore = time.Minute
 
 // commitHash is a tag that is a commit.
 var commitHash = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
@@ -206,6 +286,7 @@ func (v version) fill(o *shipbell.Observation) {
 		o.Tag = cmp.Or(o.Tag, tag)
 	}
 	o.CommitMessage = cmp.Or(o.CommitMessage, string(v.Annotations[annotationMessage]))
+	o.Author = cmp.Or(o.Author, string(v.AuthorEmail), string(v.Metadata.V.AuthorEmail))
 	if v.built() {
 		o.CI = "true"
 	}
@@ -218,13 +299,11 @@ func (v version) built() bool {
 
 // seen is a deployment of a Worker with what is known around it.
 type seen struct {
-	site    site
-	d       deployment
-	version string // the one it is about
-	first   bool   // no older deployment has it
-	cause   shipbell.Cause
-	build   *build   // that made the version; nil if not known
-	of      *version // what the API says of the version; nil if not asked
+	verdict
+	site  site
+	d     deployment
+	build *build   // that made the version; nil if not known
+	of    *version // what the API says of the version; nil if not asked
 }
 
 // event maps the deployment. What is deployed is a success: Cloudflare knows no
@@ -248,7 +327,10 @@ func (s seen) event(source shipbell.Source) shipbell.Event {
 		}
 		s.build.fill(&e.Observation, s.site)
 	}
-	if s.of != nil {
+	if s.cause == shipbell.CauseRollback {
+		// Who put it back is not who made it, and why is not what it changed.
+		e.Author = cmp.Or(string(s.d.AuthorEmail), e.Author)
+	} else if s.of != nil {
 		s.of.fill(&e.Observation)
 	}
 	e.CommitMessage = cmp.Or(e.CommitMessage, string(s.d.Annotations[annotationMessage]))
