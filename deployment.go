@@ -158,7 +158,7 @@ func NewDeployment(e Event) Deployment {
 	}
 	if own := ownTrust(e.Source); own != base.Trust {
 		d.Provenance.set(fieldShownID, stampOf(e, own))
-		d.Provenance.set(fieldProject, stampOf(e, own))
+		d.Provenance.set(fieldProject, stampOf(e, nameTrust(e.Source)))
 	}
 	d.Error, d.Log = "", ""
 	d.claim(e)
@@ -197,9 +197,9 @@ func Apply(d Deployment, e Event) Deployment {
 		d.ShownID = e.Keys[0].ID
 		d.Provenance.set(fieldShownID, own)
 	}
-	if own.beats(d.Provenance.of(fieldProject)) {
+	if name := stampOf(e, nameTrust(e.Source)); name.beats(d.Provenance.of(fieldProject)) {
 		d.Project = e.Project
-		d.Provenance.set(fieldProject, own)
+		d.Provenance.set(fieldProject, name)
 	}
 	if e.Status.rank() > d.Status.rank() && !e.Status.Final() {
 		d.Status = e.Status
@@ -333,6 +333,15 @@ func ownTrust(s Source) int {
 		return 0
 	}
 	return -s.trust()
+}
+
+// nameTrust ranks sources for the name of the project: the people's own word
+// first, then who can read the tags that hold the base name.
+func nameTrust(s Source) int {
+	if own := ownTrust(s); own >= 0 {
+		return own
+	}
+	return s.trust() - SourcePoll.trust() - 1
 }
 
 // noteTrust ranks sources for a message that comes without a commit, below any

@@ -175,3 +175,26 @@ func TestAPIDownForThreeHours(t *testing.T) {
 		}
 	})
 }
+
+// TestGreenBuildWithoutDeployment: the build says success, and production does
+// not move.
+func TestGreenBuildWithoutDeployment(t *testing.T) {
+	inBubble(t, func(b *bubble) { b.cf.Deploy("api-service", fakecloudflare.DeployOptions{}) }, func(b *bubble) {
+		build := b.cf.StartBuild("api-service", fakecloudflare.BuildOptions{Message: "Add JWT authentication"})
+		b.cf.AdvanceBuild(build.UUID)
+		b.pass(3 * time.Minute)
+		b.cf.FinishBuild(build.UUID, fakecloudflare.BuildResult{})
+		b.pass(10 * time.Minute)
+		texts := b.texts()
+		if len(texts) != 2 || !strings.Contains(texts[0], "❌ Not live") || !strings.HasPrefix(texts[1], "🧊 api-service (production) has not moved") {
+			b.Fatalf("after a green build without a deployment:\n%s", strings.Join(texts, "\n---\n"))
+		}
+		build = b.cf.StartBuild("api-service", fakecloudflare.BuildOptions{Message: "Again"})
+		b.cf.FinishBuild(build.UUID, fakecloudflare.BuildResult{Deploys: true})
+		b.pass(10 * time.Minute)
+		texts = b.texts()
+		if len(texts) != 4 || !strings.Contains(strings.Join(texts, "\n"), "✅ api-service (production) has moved") {
+			b.Errorf("after the next one:\n%s", strings.Join(texts, "\n---\n"))
+		}
+	})
+}

@@ -168,7 +168,7 @@ func TestNoTerminal(t *testing.T) {
 	}
 	for l := range strings.Lines(string(text)) {
 		for _, r := range l {
-			if r > 0x7e && !strings.ContainsRune("⚡📄🚀🔧✅❌🔄🧊│╵", r) || r < ' ' && r != '\n' {
+			if r > 0x7e && !strings.ContainsRune("⚡📄🚀🔧✅❌🔄🧊│╵…", r) || r < ' ' && r != '\n' {
 				t.Errorf("%q in %s", r, l)
 			}
 		}

@@ -33,10 +33,9 @@ type recording struct {
 }
 
 func (l *Ledger) recording(e shipbell.Event) *recording {
-	e.Joined = "" // the ledger's to say
-	r := &recording{Ledger: l, event: e, fresh: shipbell.NewDeployment(e)}
-	r.fresh.RecordedAt = l.now().UTC().Truncate(time.Millisecond)
-	return r
+	// The ledger's to say: why it is with its deployment, and when it was taken.
+	e.Joined, e.ReceivedAt = "", l.now().UTC().Truncate(time.Millisecond)
+	return &recording{Ledger: l, event: e, fresh: shipbell.NewDeployment(e)}
 }
 
 func (r *recording) run(tx Tx) error {

@@ -189,7 +189,8 @@ func (m *message) fixed(d shipbell.Deployment, l shipbell.Lineage) {
 // moves reports whether the deployment brought a change to where the one before
 // it was.
 func moves(d shipbell.Deployment, l shipbell.Lineage) bool {
-	return d.Cause == "" && d.Environment != shipbell.Preview
+	whole := d.Cause == "" || d.Cause == shipbell.CauseRollout && d.Rollout == ""
+	return whole && d.Environment != shipbell.Preview
 }
 
 // failure tells why it did not deploy.

@@ -162,7 +162,7 @@ func (l *look) failure(ctx context.Context, w wantedLog) (e shipbell.Event, ok b
 		if !known || b.state() != shipbell.Failure {
 			return e, false, nil
 		}
-		e = observed{site: s, build: b, at: l.started}.final(shipbell.SourcePoll)
+		e = observed{site: s, build: b, at: l.started}.final(shipbell.SourceBuilds)
 		lines, err = l.client.buildLog(ctx, l.account, w.ID)
 	} else {
 		var d pagesDeployment

@@ -670,7 +670,8 @@ func (l *look) build(tag string, b build, others []build, silent bool) {
 	l.newBuilds[uuid] = true
 	state := b.state()
 	o := observed{site: s, build: b, told: active.Status, newer: supersedes(b, others), at: l.started}
-	events := o.events(shipbell.SourcePoll)
+	// That a build ended well is its word, not the sight of a deployment.
+	events := o.events(shipbell.SourceBuilds)
 	if silent {
 		l.baseline = append(l.baseline, events...)
 	} else {
