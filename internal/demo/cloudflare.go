@@ -76,15 +76,17 @@ func (s *server) eventually(ctx context.Context, what string, done func() bool) 
 	return nil
 }
 
-// polled waits until the API told a status of the deployment with that id, and of
-// a failure its log, and returns all that is known of it.
+// polled waits until Cloudflare told a status of the deployment with that id, a
+// success by the API, and of a failure its log, and returns all that is known of
+// it.
 func (s *server) polled(ctx context.Context, id string, status shipbell.Status) (ledger.Story, error) {
 	var story ledger.Story
 	var err error
-	waited := s.eventually(ctx, fmt.Sprintf("the API says %s of %s", status, id), func() bool {
+	waited := s.eventually(ctx, fmt.Sprintf("Cloudflare says %s of %s", status, id), func() bool {
 		story, err = s.monitor.ledger.Story(ctx, shipbell.Key{Type: shipbell.Worker, ID: id})
 		return err != nil && !errors.Is(err, shipbell.ErrNotFound) || slices.ContainsFunc(story.Events, func(e shipbell.Event) bool {
-			return e.Source == shipbell.SourcePoll && e.Status == status && (status != shipbell.Failure || e.Log != "")
+			heard := e.Source == shipbell.SourcePoll || e.Source == shipbell.SourceBuilds && status != shipbell.Success
+			return heard && e.Status == status && (status != shipbell.Failure || e.Log != "")
 		})
 	})
 	return story, errors.Join(waited, err)
@@ -129,7 +131,7 @@ var uuid = regexp.MustCompile(`\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}\b`)
 
 // sourceNames are the sources in the words of the scenario.
 var sourceNames = map[shipbell.Source]string{
-	shipbell.SourcePush: "the build step", shipbell.SourceBuilds: "the queue", shipbell.SourcePoll: "the API",
+	shipbell.SourcePush: "the build step", shipbell.SourceBuilds: "Workers Builds", shipbell.SourcePoll: "the API",
 }
 
 // told shows who said what of a deployment, and how it was known to be about it.
