@@ -294,34 +294,36 @@ func (r *recording) follow(tx Tx, before, after shipbell.Deployment) error {
 	return r.watch(tx, before, after)
 }
 
-// retold is how many of the failures before a success are told that it is live.
-const retold = 20
+// retold is how many of the newest deployments of a project are looked at for
+// failures before a success. Most often the one before it succeeded as well.
+const retold = 8
 
 // retell brings the failures before a success up to date: what they say is live
 // is not any more.
 func (r *recording) retell(tx Tx, live shipbell.Deployment) error {
-	history, err := siblings(tx, live)
+	recent, err := tx.Recent(live.Type, live.Names(), retold, false)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for _, s := range slices.Backward(history) {
-		switch {
-		case s.ID == live.ID || !moment(s).Before(moment(live)):
-		case s.Status == shipbell.Success || n == retold:
-			return nil
-		case s.Status == shipbell.Failure:
-			n++
-			s.Revision++
-			if err := tx.Save(s); err != nil {
-				return err
-			}
-			channels, err := announce(tx, s, nil, true)
-			if err != nil {
-				return err
-			}
-			r.stale = append(r.stale, channels...)
+	for _, s := range recent {
+		if s.ID == live.ID || !shipbell.SamePlace(live, s) || !moment(s).Before(moment(live)) {
+			continue
 		}
+		if s.Status == shipbell.Success {
+			return nil
+		}
+		if s.Status != shipbell.Failure {
+			continue
+		}
+		s.Revision++
+		if err := tx.Save(s); err != nil {
+			return err
+		}
+		channels, err := announce(tx, s, nil, true)
+		if err != nil {
+			return err
+		}
+		r.stale = append(r.stale, channels...)
 	}
 	return nil
 }
