@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -563,6 +564,11 @@ func TestExecSignals(t *testing.T) {
 		{syscall.SIGKILL, `echo ready; exec cat fifo`, 137, ""},
 	} {
 		t.Run(fmt.Sprint(tc.signal, tc.code), func(t *testing.T) {
+			// Under nohup and the like a signal is ignored, and so it would be by every
+			// process below; one that is waited for is not handed down so.
+			waited := make(chan os.Signal, 1)
+			signal.Notify(waited, tc.signal)
+			defer signal.Stop(waited)
 			b := newBell(t)
 			w := newWorkshop(t, b.URL)
 			end := fifo(t, w.dir)
