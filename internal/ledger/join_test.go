@@ -13,6 +13,7 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/store/memory"
 )
 
@@ -225,6 +226,9 @@ func TestAnyOrderOneDeployment(t *testing.T) {
 				}
 				if n := b.mains(); n != 1 {
 					t.Fatalf("seed %d: %d messages: %s", seed, n, story(shuffled))
+				}
+				if g, w := render.Message(got[0]).Plain(), render.Message(want[0]).Plain(); g != w {
+					t.Fatalf("seed %d: %s\n%s\nwant:\n%s", seed, story(shuffled), g, w)
 				}
 				if g, w := normal(got[0]), normal(want[0]); !reflect.DeepEqual(g, w) {
 					t.Fatalf("seed %d: %s\n got %+v\nwant %+v", seed, story(shuffled), g, w)
