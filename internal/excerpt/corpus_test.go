@@ -212,7 +212,7 @@ func TestCorpusBehindAFlood(t *testing.T) {
 }
 
 // machine is what the outputs must not say of where they were recorded.
-var machine = regexp.MustCompile(`/tmp/|/root\b|/work/(?:main|shared)|npmjs|127\.0\.0\.1|pyenv|[a-z0-9-]+\.internal\b`)
+var machine = regexp.MustCompile(`/tmp/|/root\b|127\.0\.0\.1|[a-z0-9-]+\.internal\b`)
 
 func TestCorpusHoldsNoMachine(t *testing.T) {
 	for name, lines := range recorded(t) {
