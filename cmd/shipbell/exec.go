@@ -9,20 +9,7 @@ import (
 )
 
 type execCmd struct {
-	Type        string `help:"Project type: worker or pages." placeholder:"TYPE"`
-	Project     string `help:"Name of the project." placeholder:"NAME"`
-	Environment string `help:"Environment that is deployed to." short:"e" placeholder:"NAME"`
-	ID          string `help:"Id of the deployment." placeholder:"ID"`
-	Branch      string `help:"Branch." placeholder:"NAME"`
-	Commit      string `help:"Full commit hash." placeholder:"HASH"`
-	Message     string `help:"Commit message." placeholder:"TEXT"`
-	Author      string `help:"Author of the commit." placeholder:"NAME"`
-	Tag         string `help:"Tag or version." placeholder:"NAME"`
-	URL         string `name:"url" help:"Where the deployment answers." placeholder:"URL"`
-	LogURL      string `name:"log-url" help:"Where the build log is." placeholder:"URL"`
-	Repository  string `name:"repository-url" help:"Web address of the repository." placeholder:"URL"`
-	CI          string `name:"ci" help:"Whether this runs in CI: true or false." placeholder:"BOOL"`
-	Config      string `help:"Wrangler configuration; searched upwards unless given." short:"c" placeholder:"FILE" type:"path"`
+	overrides
 
 	Timeout time.Duration `help:"How long telling of the end may take, retries included." default:"5s" placeholder:"DURATION"`
 	Quiet   bool          `help:"Print nothing, not even that the server was not told." short:"q"`
@@ -57,12 +44,8 @@ func (c execCmd) Run(s streams) error {
 		panic(exit(exitUsage))
 	}
 	code := client.Exec(client.Here(), client.ExecOptions{
-		Overrides: client.Overrides{
-			Type: c.Type, Project: c.Project, Environment: c.Environment, ID: c.ID, Branch: c.Branch,
-			Commit: c.Commit, Message: c.Message, Author: c.Author, Tag: c.Tag, URL: c.URL, LogURL: c.LogURL,
-			RepositoryURL: c.Repository, CI: c.CI, ConfigFile: c.Config,
-		},
-		Timeout: c.Timeout, Quiet: c.Quiet,
+		Overrides: c.overrides.client(),
+		Timeout:   c.Timeout, Quiet: c.Quiet,
 	}, argv, client.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	panic(exit(code)) // an error would have one code only
 }

@@ -10,23 +10,10 @@ import (
 )
 
 type notifyCmd struct {
-	Type        string `help:"Project type: worker or pages." placeholder:"TYPE"`
-	Project     string `help:"Name of the project." placeholder:"NAME"`
-	Environment string `help:"Environment that is deployed to." short:"e" placeholder:"NAME"`
-	ID          string `help:"Id of the deployment; a retry must give the same." placeholder:"ID"`
-	Branch      string `help:"Branch." placeholder:"NAME"`
-	Commit      string `help:"Full commit hash." placeholder:"HASH"`
-	Message     string `help:"Commit message." placeholder:"TEXT"`
-	Author      string `help:"Author of the commit." placeholder:"NAME"`
-	Tag         string `help:"Tag or version." placeholder:"NAME"`
-	Status      string `help:"How far it has come: announced, queued, in_progress, success, failure, canceled, skipped." placeholder:"WORD"`
-	URL         string `name:"url" help:"Where the deployment answers." placeholder:"URL"`
-	VersionID   string `name:"version-id" help:"Workers version id." placeholder:"ID"`
-	LogURL      string `name:"log-url" help:"Where the build log is." placeholder:"URL"`
-	Repository  string `name:"repository-url" help:"Web address of the repository." placeholder:"URL"`
-	Error       string `help:"Why it failed." placeholder:"TEXT"`
-	CI          string `name:"ci" help:"Whether this runs in CI: true or false." placeholder:"BOOL"`
-	Config      string `help:"Wrangler configuration; searched upwards unless given." short:"c" placeholder:"FILE" type:"path"`
+	overrides
+	Status    string `help:"How far it has come: announced, queued, in_progress, success, failure, canceled, skipped." placeholder:"WORD"`
+	VersionID string `name:"version-id" help:"Workers version id." placeholder:"ID"`
+	Error     string `help:"Why it failed." placeholder:"TEXT"`
 
 	Timeout time.Duration `help:"Budget for everything, retries included." default:"5s" placeholder:"DURATION"`
 	DryRun  bool          `help:"Print the request instead of sending it."`
@@ -55,13 +42,9 @@ func (c notifyCmd) Run(ctx context.Context, s streams) error {
 	// A closed pipe behind standard output must not end the process: its exit
 	// code would end the build.
 	signal.Ignore(syscall.SIGPIPE)
+	o := c.overrides.client()
+	o.Status, o.VersionID, o.Error = c.Status, c.VersionID, c.Error
 	return client.Notify(ctx, client.Here(), client.Options{
-		Overrides: client.Overrides{
-			Type: c.Type, Project: c.Project, Environment: c.Environment, ID: c.ID, Branch: c.Branch,
-			Commit: c.Commit, Message: c.Message, Author: c.Author, Tag: c.Tag, Status: c.Status,
-			URL: c.URL, VersionID: c.VersionID, LogURL: c.LogURL, RepositoryURL: c.Repository,
-			Error: c.Error, CI: c.CI, ConfigFile: c.Config,
-		},
-		Timeout: c.Timeout, DryRun: c.DryRun, Strict: c.Strict, Quiet: c.Quiet,
+		Overrides: o, Timeout: c.Timeout, DryRun: c.DryRun, Strict: c.Strict, Quiet: c.Quiet,
 	}, s.out, s.err)
 }
