@@ -22,6 +22,9 @@ const (
 	// clockSkew is how far the clocks of a build machine and of Cloudflare may
 	// be apart, and how long after its end a deployment can still be spoken of.
 	clockSkew = 2 * time.Minute
+	// wrapWindow is how long before the deploy command a build step beside it may
+	// have announced.
+	wrapWindow = 10 * time.Minute
 )
 
 // Match is how well two accounts of a deployment fit together where they share
@@ -156,7 +159,7 @@ func MatchOf(d Deployment, e Event) Match {
 		return 0
 	}
 	for _, kind := range []KeyKind{KeyPushed, KeyBuild, KeyVersion, KeyDeployment, KeyShort} {
-		if a.differs(b, kind) {
+		if a.differs(b, kind) && (kind != KeyPushed || !wraps(d, e)) {
 			return 0
 		}
 	}
@@ -177,6 +180,14 @@ func MatchOf(d Deployment, e Event) Match {
 		a, b = b, a
 	}
 	return a.within(b)
+}
+
+// wraps reports whether the event is the deploy wrapper's about what a build step
+// beside it announced a moment ago. Outside of every CI system the two have no id
+// in common; each run of the wrapper has one of its own.
+func wraps(d Deployment, e Event) bool {
+	since := e.At.Sub(d.StartedAt)
+	return e.Source == SourceExec && d.Status == Announced && e.Commit != "" && d.Commit != "" && -clockSkew < since && since < wrapWindow
 }
 
 // near reports whether both can be about one run. What a run that ended says no

@@ -387,8 +387,13 @@ func (c *collector) id(p Push) string {
 	case c.run.attempt != "":
 		return bounded(strings.Join([]string{c.run.attempt, p.Project, p.Environment}, ":"))
 	}
-	window := c.runStart().Truncate(RunWindow).UTC().Format(time.RFC3339)
-	return "run-" + digest(string(p.Type), p.Project, p.Environment, p.Branch, p.Commit, c.changes, window)
+	// A wrapped command is a run of its own: it is told how it ended, and another
+	// try after a failure is another deployment.
+	began := c.wrapper.Started.UTC().Format(time.RFC3339Nano)
+	if c.wrapper.Started.IsZero() {
+		began = c.runStart().Truncate(RunWindow).UTC().Format(time.RFC3339)
+	}
+	return "run-" + digest(string(p.Type), p.Project, p.Environment, p.Branch, p.Commit, c.changes, began)
 }
 
 // otherID is the id of another project that the run deploys too. Where the id
@@ -402,9 +407,6 @@ func (c *collector) otherID(p Push) string {
 
 // runStart returns when the run began, or now.
 func (c *collector) runStart() time.Time {
-	if !c.wrapper.Started.IsZero() {
-		return c.wrapper.Started
-	}
 	now := c.Now()
 	start := runStart(c.processes)
 	if start.IsZero() || start.After(now) || now.Sub(start) > MaxRun {

@@ -346,10 +346,24 @@ func TestExecJoinsNotify(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if ids := b.heard("deploymentId"); len(ids) != 4 || len(slices.Compact(ids)) != 1 {
+		// Each run of the wrapper has an id of its own; the server puts it to what was
+		// announced beside it.
+		if ids := b.heard("deploymentId"); len(ids) != 4 || ids[0] != ids[3] || ids[1] != ids[2] || ids[0] == ids[1] {
 			t.Errorf("ids %q", ids)
 		}
 	})
+}
+
+// TestExecIsARun: another try after a failure is another deployment, also within
+// the time in which a push would be the same.
+func TestExecIsARun(t *testing.T) {
+	b := newBell(t)
+	w := newWorkshop(t, b.URL)
+	w.run("false")
+	w.run("true")
+	if ids := slices.Compact(b.heard("deploymentId")); len(ids) != 2 {
+		t.Errorf("ids %q", ids)
+	}
 }
 
 // TestExecFailsOpen: whatever keeps the server from being told, the command

@@ -33,7 +33,8 @@ import (
 // while the window lasts, which is what makes a second try after a failed upload
 // the same deployment; and a later deployment of the same commit is a new one.
 // Its limits: a second try just across a window's edge is new, two deployments
-// of the same files within a window are one, and untracked files do not count.
+// of the same files within a window are one, and untracked files do not count. A
+// wrapped command knows how it ended, so it is a run of its own, to the moment.
 type Push struct {
 	Type        shipbell.ProjectType
 	Project     string

@@ -101,7 +101,7 @@ func (t *teller) prepare() {
 
 		var err error
 		if t.directory, err = os.MkdirTemp("", "shipbell-exec-"); err == nil {
-			t.handed = wrapper{Overrides: t.collector.flags, Started: t.collector.runStart()}
+			t.handed = wrapper{Overrides: t.collector.flags, Started: t.collector.Now()}
 			t.collector.wrapper.Started = t.handed.Started // the same at the end
 			if v := t.seen.deploys; v.found {
 				t.handed.Wrangler = call{Args: v.args, Dir: v.dir}

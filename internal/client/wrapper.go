@@ -20,7 +20,7 @@ const envWrapper = "SHIPBELL_EXEC"
 type wrapper struct {
 	Overrides Overrides `json:"overrides"`
 	Wrangler  call      `json:"wrangler"`
-	Started   time.Time `json:"started"` // when the run began
+	Started   time.Time `json:"started"` // when the wrapper began
 	// Changes and Identity are known a little later than the rest.
 	Changes  *string   `json:"changes,omitempty"`
 	Identity *identity `json:"identity,omitempty"`

@@ -78,11 +78,10 @@ func (r *recording) run(tx Tx) error {
 // quick to look for: of a project that only pushes there is nothing.
 func (r *recording) candidates(tx Tx) ([]shipbell.Deployment, error) {
 	e := r.event
-	own := e.Source == shipbell.SourcePush || e.Source == shipbell.SourceExec
 	if r.baseline {
 		return nil, nil
 	}
-	recent, err := tx.Recent(e.Type, e.Names(), matched, own)
+	recent, err := tx.Recent(e.Type, e.Names(), matched, e.Source == shipbell.SourcePush)
 	if err != nil {
 		return nil, err
 	}
