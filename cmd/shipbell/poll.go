@@ -17,8 +17,8 @@ import (
 
 type pollCmd struct {
 	store
-	Once   bool `help:"Ask once and end; the only way so far, and the default." hidden:""`
-	DryRun bool `help:"Print what would be recorded, and record nothing; the only way so far, and the default." hidden:""`
+	Once   bool `help:"Ask once and end. The default, and the only way so far."`
+	DryRun bool `help:"Print what would be recorded, and record nothing. The default, and the only way so far."`
 	Fresh  bool `help:"Ask as if for the first time: what is there now, not what is new to the server's ledger."`
 }
 
@@ -54,7 +54,11 @@ func (c pollCmd) Run(ctx context.Context, s streams) error {
 	}
 	report, hearing, err := app.Poll(ctx, settings, versionText(), remembered)
 	if err != nil {
-		return hinted{err, cmp.Or(hearing.Hint, "check the token, its permissions and the network")}
+		hint := cmp.Or(hearing.Hint, "check the token, its permissions and the network")
+		if address := settings.Cloudflare.API; address != config.Fallback("CLOUDFLARE_API_BASE_URL") {
+			hint = "CLOUDFLARE_API_BASE_URL is set, to " + address + "; " + hint
+		}
+		return hinted{err, hint}
 	}
 	return printReport(s.out, report, hearing)
 }

@@ -69,7 +69,7 @@ func explainStory(w io.Writer, s ledger.Story) error {
 	if !d.FinishedAt.IsZero() {
 		fmt.Fprintf(w, ", ended %s", stamp(d.FinishedAt))
 	}
-	fmt.Fprintf(w, "\n\nKeys\n")
+	fmt.Fprintf(w, "; all times are UTC\n\nKeys\n")
 	t := table(w)
 	for _, k := range d.Keys {
 		shown := ""
@@ -139,7 +139,7 @@ func verdict(d shipbell.Deployment) string {
 func statusOf(d shipbell.Deployment) string {
 	text := string(d.Status)
 	if took := d.Took(); took > 0 {
-		text += " after " + took.Round(time.Second).String()
+		text += " after " + max(took.Round(time.Second), time.Second).String()
 	}
 	return text
 }

@@ -247,7 +247,7 @@ func statusProblem(endpoint *url.URL, status int, sentence, hint string) *Proble
 	case http.StatusUnauthorized:
 		return &Problem{
 			Sentence: "the server refuses the token (401)",
-			Hint:     envToken + " differs from the server's " + envToken + ": give both the same value",
+			Hint:     envToken + " differs from the server's " + envToken + ", or from the file token in its data directory where that is not set: give both the same value",
 		}
 	case http.StatusForbidden:
 		return &Problem{

@@ -95,6 +95,16 @@ func Options() []Option {
 	return options
 }
 
+// Fallback returns the default of a setting, empty where it has none.
+func Fallback(setting string) string {
+	for _, o := range Options() {
+		if o.Setting == setting {
+			return o.Fallback
+		}
+	}
+	return ""
+}
+
 // Sources are where settings come from, beside the flags in the table.
 type Sources struct {
 	// Environ returns an environment variable and whether it is set.
