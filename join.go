@@ -33,20 +33,10 @@ type Match int
 
 // The matches, the best first.
 const (
-	MatchCommit  Match = iota + 1 // the same commit to the same place, at about the same time
-	MatchTime                     // to the same place: what was seen lies between start and end of what was announced
-	MatchAbout                    // the same, within the skew of the clocks
-	matchesCount                  // how many there are
+	MatchCommit Match = iota + 1 // the same commit to the same place, at about the same time
+	MatchTime                    // to the same place: what was seen lies between start and end of what was announced
+	MatchAbout                   // the same, within the skew of the clocks
 )
-
-// Matches are all matches, the best first.
-func Matches() []Match {
-	var all []Match
-	for m := MatchCommit; m < matchesCount; m++ {
-		all = append(all, m)
-	}
-	return all
-}
 
 // String says why, for people.
 func (m Match) String() string {

@@ -41,9 +41,6 @@ const (
 	KeyShort      KeyKind = "short"      // the short id of a Pages deployment, as its address shows it
 )
 
-// Cloudflares reports whether Cloudflare gave the id.
-func (k KeyKind) Cloudflares() bool { return k != KeyPushed }
-
 // Key is an identity of a deployment as some source knows it. Two keys are the
 // same when [Key.Identity] is.
 type Key struct {

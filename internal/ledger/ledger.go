@@ -65,6 +65,9 @@ func New(o Options) *Ledger {
 	return l
 }
 
+// stamp is the time as the ledger stores it.
+func (l *Ledger) stamp() time.Time { return l.now().UTC().Truncate(time.Millisecond) }
+
 // Verdict says what recording an event came to.
 type Verdict string
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -34,7 +33,7 @@ type recording struct {
 
 func (l *Ledger) recording(e shipbell.Event) *recording {
 	// The ledger's to say: why it is with its deployment, and when it was taken.
-	e.Joined, e.ReceivedAt = "", l.now().UTC().Truncate(time.Millisecond)
+	e.Joined, e.ReceivedAt = "", l.stamp()
 	return &recording{Ledger: l, event: e, fresh: shipbell.NewDeployment(e)}
 }
 
@@ -101,8 +100,9 @@ func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, cand
 	}
 	stranger := slices.ContainsFunc(known, func(d shipbell.Deployment) bool { return shipbell.Stranger(d, e) })
 	if len(fit) == 0 && stranger {
-		if own := ofProject(e); e.Source == shipbell.SourceExec && !r.renamed {
-			r.event, r.fresh.Keys, r.fresh.ShownID, r.renamed = own, own.Keys, own.Keys[0].ID, true
+		if e.Source == shipbell.SourceExec && !r.renamed {
+			r.event, r.renamed = ofProject(e), true
+			r.fresh = shipbell.NewDeployment(r.event)
 			return r.run(tx)
 		}
 		return r.keepStranger(tx, known[0].ID)
@@ -125,19 +125,13 @@ func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, cand
 		r.joined = match.String()
 		return r.fold(tx, []shipbell.Deployment{d}, e)
 	}
-	fresh := r.fresh
-	fresh.Keys = e.Keys
-	if len(e.Keys) != len(r.event.Keys) {
-		fresh = shipbell.NewDeployment(e)
-		fresh.RecordedAt = r.fresh.RecordedAt
-	}
 	switch {
 	case len(candidates) > 1:
 		r.joined = fmt.Sprintf("opened: %d deployments fit equally well", len(candidates))
 	case len(known) > 0:
 		r.joined = fmt.Sprintf("opened: what is known under its key %s is another deployment", known[0].ShownID)
 	}
-	return r.open(tx, fresh, e)
+	return r.open(tx, shipbell.NewDeployment(e), e)
 }
 
 // ofProject makes the pushed ids of an event its project's: one build that wraps
@@ -167,19 +161,16 @@ func sharedKeys(d shipbell.Deployment, e shipbell.Event) string {
 // only returns the one candidate that fits best. Where two fit equally well none
 // is returned.
 func only(candidates []shipbell.Deployment, e shipbell.Event) (best shipbell.Deployment, how shipbell.Match, ok bool) {
-	for _, match := range shipbell.Matches() {
-		n := 0
-		for _, d := range candidates {
-			if shipbell.MatchOf(d, e) == match {
-				best = d
-				n++
-			}
-		}
-		if n > 0 {
-			return best, match, n == 1
+	n := 0
+	for _, d := range candidates {
+		switch match := shipbell.MatchOf(d, e); {
+		case n == 0 || match < how:
+			best, how, n = d, match, 1
+		case match == how:
+			n++
 		}
 	}
-	return best, 0, false
+	return best, how, n == 1
 }
 
 // keepStranger keeps an event that names another project than the deployment

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -129,8 +130,15 @@ func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
 func (r *recording) look(tx Tx, id shipbell.DeploymentID, w Witness) error {
 	r.result, r.stale = Recorded{}, nil
 	d, err := tx.Deployment(id)
-	if err != nil {
+	if errors.Is(err, shipbell.ErrNotFound) {
 		return tx.Watch(id, time.Time{}) // it was swept
+	}
+	if err != nil {
+		return err
+	}
+	alarmed := d.Alarm != nil && d.Alarm.OverAt.IsZero()
+	if d.Status == shipbell.Success && !alarmed {
+		return r.confirm(tx, d, w)
 	}
 	history, err := siblings(tx, d)
 	if err != nil {
@@ -138,10 +146,8 @@ func (r *recording) look(tx Tx, id shipbell.DeploymentID, w Witness) error {
 	}
 	after, again := d, time.Time{}
 	switch {
-	case d.Alarm != nil && d.Alarm.OverAt.IsZero():
+	case alarmed:
 		after, again = r.lookForEnd(d, history)
-	case d.Status == shipbell.Success:
-		return r.confirm(tx, d, history, w)
 	case d.Status == shipbell.Skipped:
 		after, again = r.lookAfterSkip(d, history)
 	case !d.Status.Final():
@@ -159,24 +165,21 @@ func (r *recording) alarm(tx Tx, before, after shipbell.Deployment) error {
 	if err := tx.Save(after); err != nil {
 		return err
 	}
-	if err := r.follow(tx, before, after); err != nil {
+	if err := r.follow(tx, before, after); err != nil || !after.Alarm.OverAt.IsZero() {
 		return err
 	}
-	if after.Alarm.OverAt.IsZero() {
-		return tx.Watch(after.ID, r.now().Add(lookAgain))
-	}
-	return tx.Watch(after.ID, r.firstLook(after))
+	return tx.Watch(after.ID, r.now().Add(lookAgain))
 }
 
 func (r *recording) raise(d shipbell.Deployment, reason shipbell.AlarmReason) shipbell.Deployment {
-	d.Alarm = &shipbell.Alarm{At: r.now().UTC().Truncate(time.Millisecond), Reason: reason}
+	d.Alarm = &shipbell.Alarm{At: r.stamp(), Reason: reason}
 	return d
 }
 
 // lookForEnd ends an alarm when production has moved: with the deployment
 // itself, or with a later one.
 func (r *recording) lookForEnd(d shipbell.Deployment, history []shipbell.Deployment) (shipbell.Deployment, time.Time) {
-	now := r.now().UTC().Truncate(time.Millisecond)
+	now := r.stamp()
 	moved := r.live(d) || slices.ContainsFunc(history, func(s shipbell.Deployment) bool {
 		return s.ID != d.ID && r.live(s) && s.StartedAt.After(d.StartedAt)
 	})
@@ -288,8 +291,7 @@ func (r *recording) lookAfterSkip(d shipbell.Deployment, history []shipbell.Depl
 // confirm looks for a deployment that was called deployed at Cloudflare. What a
 // complete look that began well after it did not show is not there. Should it be
 // seen after all, that counts more.
-func (r *recording) confirm(tx Tx, d shipbell.Deployment, history []shipbell.Deployment, w Witness) error {
-	now := r.now()
+func (r *recording) confirm(tx Tx, d shipbell.Deployment, w Witness) error {
 	if d.Claimed(shipbell.SourcePoll) {
 		return tx.Watch(d.ID, time.Time{})
 	}
@@ -299,14 +301,18 @@ func (r *recording) confirm(tx Tx, d shipbell.Deployment, history []shipbell.Dep
 	}
 	looked := w.Looked(d.Type, d.OwnNames())
 	if looked.IsZero() || looked.Before(told.Add(confirmAfter)) {
-		return tx.Watch(d.ID, r.waitFor(d, now))
+		return tx.Watch(d.ID, r.waitFor(d, r.now()))
+	}
+	history, err := siblings(tx, d)
+	if err != nil {
+		return err
 	}
 	if unclear(d, history) {
 		return tx.Watch(d.ID, time.Time{})
 	}
 	e := shipbell.Event{
 		Source: shipbell.SourceWatch, ID: shipbell.EventID(fmt.Sprintf("absent/%d", d.ID)), At: d.FinishedAt,
-		ReceivedAt: now.UTC().Truncate(time.Millisecond), Keys: d.Keys[:1],
+		ReceivedAt: r.stamp(), Keys: d.Keys[:1],
 		Joined: "looked for at " + looked.UTC().Format(time.RFC3339),
 		Observation: shipbell.Observation{
 			Type: d.Type, Project: d.Project, Status: shipbell.Failure,

@@ -310,20 +310,12 @@ func addressText(address string) string {
 	if len(text) <= maxAddressText || path == "" {
 		return text
 	}
-	_, end, deep := cutLast(path, "/")
-	short := host + "/…/" + end
-	if !deep || len(short) > maxAddressText {
+	i := strings.LastIndexByte(path, '/')
+	short := host + "/…/" + path[i+1:]
+	if i < 0 || len(short) > maxAddressText {
 		return host + "/…"
 	}
 	return short
-}
-
-// cutLast is strings.Cut at the last separator.
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // maxAddress bounds an address in a message, in bytes. Longer ones are left
