@@ -11,6 +11,8 @@ import (
 // not listed may import nothing of the module but the root.
 var layers = map[string][]string{
 	"internal/store/":            {"internal/ledger"},
+	"internal/store/sqlite":      {"internal/ledger", "internal/store/group", "internal/store/sqltx"},
+	"internal/store/postgres":    {"internal/ledger", "internal/store/group", "internal/store/sqltx"},
 	"internal/channel/":          {"internal/outbound"},
 	"internal/source/cloudflare": {"internal/excerpt", "internal/outbound"},
 	"internal/web":               {"internal/ledger", "internal/source/push"},
@@ -29,6 +31,7 @@ var layers = map[string][]string{
 	"internal/excerpt":           nil,
 	"internal/source/":           nil,
 	"internal/fakeserver":        nil,
+	"internal/pgtest":            nil,
 	"internal/faketelegram":      {"internal/fakeserver"},
 	"internal/fakecloudflare":    {"internal/fakeserver"},
 }

@@ -104,7 +104,7 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	ctx = context.WithoutCancel(ctx)
 	// What can be made ready before the transaction does not hold up others.
 	r := l.recording(e)
-	err := l.store.Update(ctx, func(tx Tx) error { return r.run(tx) })
+	err := l.store.Update(ctx, func(tx Tx) error { return r.run(tx) }, e.Keys...)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record event %s of %s: %w", e.ID, e.Keys[0], err)
 	}

@@ -15,8 +15,10 @@ type Store interface {
 	// must not keep anything from an earlier run; when it returns an error,
 	// nothing of it is kept and Update returns that error. When ctx ends first,
 	// Update returns its error, and fn may be kept or not. Update serialises
-	// writers: two functions never see each other half done.
-	Update(ctx context.Context, fn func(Tx) error) error
+	// writers: two functions never see each other half done. Keys are those that
+	// fn looks for first; a store may look for them beforehand, for all who share
+	// a commit at once.
+	Update(ctx context.Context, fn func(Tx) error, keys ...shipbell.Key) error
 	// View runs fn on a consistent snapshot that holds every Update that had
 	// returned before. fn must not write.
 	View(ctx context.Context, fn func(Tx) error) error

@@ -77,7 +77,7 @@ func New() *Store {
 }
 
 // Update implements [ledger.Store].
-func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
+func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error, _ ...shipbell.Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/sqltx"
 )
 
 // session is one connection with its prepared statements. One goroutine uses it
@@ -20,10 +20,7 @@ type session struct {
 	stmts map[string]*sql.Stmt
 	// broken asks for a fresh connection before the next transaction.
 	broken bool
-	// lanes caches the numbers of channels; they never change.
-	lanes map[shipbell.ChannelID]int64
-	// places caches the numbers of places; they never change either.
-	places map[string]int64
+	cache  *sqltx.Cache
 }
 
 // Statements run without the caller's context: a statement that is interrupted
@@ -42,8 +39,7 @@ func (s *session) connect() error {
 	}
 	s.conn, s.broken = conn, false
 	s.stmts = make(map[string]*sql.Stmt)
-	s.lanes = make(map[shipbell.ChannelID]int64)
-	s.places = make(map[string]int64)
+	s.cache = sqltx.NewCache()
 	return nil
 }
 
@@ -56,22 +52,22 @@ func (s *session) close() error {
 }
 
 // update runs fn between BEGIN and COMMIT.
-func (s *session) update(fn func(*tx) error) error {
+func (s *session) update(fn func(ledger.Tx) error) error {
 	return s.transaction("BEGIN IMMEDIATE", "COMMIT", fn)
 }
 
 // view runs fn on a snapshot.
 func (s *session) view(fn func(ledger.Tx) error) error {
-	return s.transaction("BEGIN", "ROLLBACK", func(t *tx) error { return fn(t) })
+	return s.transaction("BEGIN", "ROLLBACK", fn)
 }
 
-func (s *session) transaction(begin, end string, fn func(*tx) error) error {
+func (s *session) transaction(begin, end string, fn func(ledger.Tx) error) error {
 	if s.broken {
 		if err := s.connect(); err != nil {
 			return err
 		}
 	}
-	if err := s.exec(begin); err != nil {
+	if err := s.Exec(begin); err != nil {
 		s.broken = errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn)
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -81,10 +77,10 @@ func (s *session) transaction(begin, end string, fn func(*tx) error) error {
 			s.abandon()
 		}
 	}()
-	if err := fn(&tx{session: s}); err != nil {
+	if err := fn(sqltx.New(s, s.cache, nil)); err != nil {
 		return err
 	}
-	if err := s.exec(end); err != nil {
+	if err := s.Exec(end); err != nil {
 		return fmt.Errorf("%s: %w", strings.ToLower(end), err)
 	}
 	over = true
@@ -95,9 +91,8 @@ func (s *session) transaction(begin, end string, fn func(*tx) error) error {
 // failures, a full disk among them, and then refuses to roll back; a fresh
 // connection is right whatever state the old one is in.
 func (s *session) abandon() {
-	clear(s.lanes)
-	clear(s.places)
-	if s.exec("ROLLBACK") == nil {
+	s.cache.Clear()
+	if s.Exec("ROLLBACK") == nil {
 		return
 	}
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes the pool drop it
@@ -116,12 +111,25 @@ func (s *session) stmt(query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-func (s *session) exec(query string, args ...any) error {
-	_, err := s.execResult(query, args...)
+// Exec implements [sqltx.Conn].
+func (s *session) Exec(query string, args ...any) error {
+	_, err := s.result(query, args...)
 	return err
 }
 
-func (s *session) execResult(query string, args ...any) (sql.Result, error) {
+// Insert implements [sqltx.Conn].
+func (s *session) Insert(into *sqltx.Insert, args ...any) error { return s.Exec(into.One, args...) }
+
+// Count implements [sqltx.Conn].
+func (s *session) Count(query string, args ...any) (int64, error) {
+	res, err := s.result(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s *session) result(query string, args ...any) (sql.Result, error) {
 	stmt, err := s.stmt(query)
 	if err != nil {
 		return nil, err
@@ -129,8 +137,8 @@ func (s *session) execResult(query string, args ...any) (sql.Result, error) {
 	return stmt.ExecContext(background, args...)
 }
 
-// row runs a query for at most one row; scanning reports sql.ErrNoRows.
-func (s *session) row(query string, args ...any) *sql.Row {
+// Row implements [sqltx.Conn].
+func (s *session) Row(query string, args ...any) sqltx.Row {
 	stmt, err := s.stmt(query)
 	if err != nil {
 		// The same error again, in the shape of a row.
@@ -139,8 +147,8 @@ func (s *session) row(query string, args ...any) *sql.Row {
 	return stmt.QueryRowContext(background, args...)
 }
 
-// each calls fn for every row.
-func (s *session) each(fn func(*sql.Rows) error, query string, args ...any) error {
+// Each implements [sqltx.Conn].
+func (s *session) Each(fn func(sqltx.Row) error, query string, args ...any) error {
 	stmt, err := s.stmt(query)
 	if err != nil {
 		return err

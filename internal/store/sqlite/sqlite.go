@@ -17,15 +17,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the database/sql driver
 
+	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/group"
+	"github.com/shipbell/shipbell/internal/store/sqltx"
 )
 
 //go:embed migrations/*.sql
@@ -35,9 +36,6 @@ const (
 	// readers is how many snapshots can be read at once. More only adds memory:
 	// each has a page cache of its own.
 	readers = 4
-	// maxBatch bounds how many Updates share a commit, so that the first of them
-	// does not wait for ever.
-	maxBatch = 256
 	// busyTimeout is how long to wait for another process that writes.
 	busyTimeout = 5 * time.Second
 	// checkpointEvery is after how many Updates the WAL is copied into the
@@ -54,26 +52,15 @@ type Store struct {
 	db     *sql.DB
 	writer *session
 	copier *session       // checkpoints beside the writer
-	work   sync.WaitGroup // what outlives the Update that started it
+	work   sync.WaitGroup // checkpoints beside the writer
 	pool   chan *session
 
-	mu         sync.Mutex
-	queue      []*request
-	committing bool
-	commits    int // groups committed so far
+	queue *group.Queue
 
 	// Only the goroutine that commits uses these.
 	underWay bool          // a checkpoint beside the writer has not been received from copied
 	uncopied int           // Updates since the last checkpoint began
 	copied   chan struct{} // receives when a checkpoint beside the writer ended
-}
-
-// request is one Update that waits to be committed.
-type request struct {
-	ctx  context.Context
-	fn   func(ledger.Tx) error
-	err  error
-	done chan struct{} // closed when err is final
 }
 
 // Open opens the file at path, makes it where there is none, and brings its
@@ -92,6 +79,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 
 	s := &Store{pool: make(chan *session, readers), copied: make(chan struct{}, 1)}
+	s.queue = group.New(group.Options{
+		Commit: func(_ []shipbell.KeyIdentity, fn func(ledger.Tx) error) error { return s.writer.update(fn) },
+		After:  s.checkpoint,
+	})
 	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -163,6 +154,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Close implements [ledger.Store].
 func (s *Store) Close() error {
 	var errs []error
+	s.queue.Wait()
 	s.work.Wait()
 	for range readers {
 		errs = append(errs, (<-s.pool).close())
@@ -184,54 +176,12 @@ func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
 
 // Check implements [ledger.Store].
 func (s *Store) Check(ctx context.Context) error {
-	return s.Update(ctx, func(t ledger.Tx) error { return t.(*tx).touch() })
+	return s.Update(ctx, func(t ledger.Tx) error { return t.(*sqltx.Tx).Touch() })
 }
 
 // Update implements [ledger.Store].
-//
-// The caller that finds nobody committing starts a goroutine that commits for
-// everybody who comes in the meantime, group by group, and ends when nobody
-// waits. No request waits for a timer, and the busier the store the larger the
-// groups.
-func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error) error {
-	r := &request{ctx: ctx, fn: fn, done: make(chan struct{})}
-	s.mu.Lock()
-	s.queue = append(s.queue, r)
-	if !s.committing {
-		s.committing = true
-		s.work.Go(s.commitAll)
-	}
-	s.mu.Unlock()
-	select {
-	case <-r.done:
-		return r.err
-	case <-ctx.Done():
-		return ctx.Err() // whether it is kept is not known
-	}
-}
-
-// commitAll commits groups until nobody waits.
-func (s *Store) commitAll() {
-	for {
-		s.gather()
-		s.mu.Lock()
-		n := min(len(s.queue), maxBatch)
-		if n == 0 {
-			s.queue, s.committing = nil, false
-			s.mu.Unlock()
-			return
-		}
-		group := s.queue[:n:n]
-		s.queue = s.queue[n:]
-		s.commits++
-		s.mu.Unlock()
-
-		s.commit(slices.Clone(group))
-		for _, r := range group {
-			close(r.done)
-		}
-		s.checkpoint(n)
-	}
+func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error, _ ...shipbell.Key) error {
+	return s.queue.Update(ctx, fn)
 }
 
 // checkpoint sees to it that the WAL is copied into the database from time to
@@ -244,7 +194,7 @@ func (s *Store) checkpoint(updates int) {
 	select {
 	case <-s.copied:
 		s.underWay = false
-		_ = s.writer.exec(passive)
+		_ = s.writer.Exec(passive)
 	default:
 	}
 	if s.uncopied += updates; s.uncopied < checkpointEvery || s.underWay {
@@ -252,58 +202,7 @@ func (s *Store) checkpoint(updates int) {
 	}
 	s.uncopied, s.underWay = 0, true
 	s.work.Go(func() {
-		_ = s.copier.exec(passive)
+		_ = s.copier.Exec(passive)
 		s.copied <- struct{}{}
 	})
-}
-
-// gather lets requests that are about to come join the group. It only yields:
-// while others can run and do ask for an Update the group grows, and on an idle
-// machine nobody is kept waiting. Where the disk is fast, groups would else be
-// small, and every commit costs the same however few it serves.
-func (s *Store) gather() {
-	for before := 0; ; {
-		s.mu.Lock()
-		queued := len(s.queue)
-		s.mu.Unlock()
-		if queued == before || queued >= maxBatch {
-			return
-		}
-		before = queued
-		runtime.Gosched()
-	}
-}
-
-// commit runs the group in one transaction. When one of its functions fails
-// nothing of the group was kept, and each runs again alone, so that nobody pays
-// for another's failure. A transaction that cannot begin or commit would fail
-// the same way again, after the same wait.
-func (s *Store) commit(group []*request) {
-	// Who has left is taken out before: it must not cost the others a thing.
-	group = slices.DeleteFunc(group, func(r *request) bool {
-		r.err = r.ctx.Err()
-		return r.err != nil
-	})
-	if len(group) == 0 {
-		return
-	}
-	fault := false
-	err := s.writer.update(func(t *tx) error {
-		for _, r := range group {
-			if err := r.fn(t); err != nil {
-				fault = true
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		return
-	}
-	for _, r := range group {
-		r.err = err
-		if fault && len(group) > 1 {
-			r.err = s.writer.update(func(t *tx) error { return r.fn(t) })
-		}
-	}
 }

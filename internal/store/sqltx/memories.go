@@ -1,4 +1,4 @@
-package sqlite
+package sqltx
 
 import (
 	"database/sql"
@@ -11,17 +11,17 @@ import (
 	"github.com/shipbell/shipbell"
 )
 
-func (t *tx) Memory(s shipbell.Source) (string, error) {
+func (t *Tx) Memory(s shipbell.Source) (string, error) {
 	var doc string
-	err := t.row(`SELECT doc FROM memories WHERE source = $1`, string(s)).Scan(&doc)
+	err := t.conn.Row(`SELECT doc FROM memories WHERE source = $1`, string(s)).Scan(&doc)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read memory of %s: %w", s, err)
 	}
 	return doc, nil
 }
 
-func (t *tx) PutMemory(s shipbell.Source, memory string) error {
-	err := t.exec(`INSERT INTO memories (source, doc) VALUES ($1, $2)
+func (t *Tx) PutMemory(s shipbell.Source, memory string) error {
+	err := t.conn.Exec(`INSERT INTO memories (source, doc) VALUES ($1, $2)
 		ON CONFLICT (source) DO UPDATE SET doc = excluded.doc`, string(s), memory)
 	if err != nil {
 		return fmt.Errorf("store memory of %s: %w", s, err)
@@ -31,7 +31,7 @@ func (t *tx) PutMemory(s shipbell.Source, memory string) error {
 
 const bulletinColumns = `id, revision, doc`
 
-func scanBulletin(row interface{ Scan(...any) error }) (shipbell.Bulletin, error) {
+func scanBulletin(row Row) (shipbell.Bulletin, error) {
 	var b shipbell.Bulletin
 	var doc []byte
 	var id, revision int64
@@ -48,15 +48,15 @@ func scanBulletin(row interface{ Scan(...any) error }) (shipbell.Bulletin, error
 	return b, nil
 }
 
-func (t *tx) Bulletin(id shipbell.BulletinID) (shipbell.Bulletin, error) {
-	return scanBulletin(t.row(`SELECT `+bulletinColumns+` FROM bulletins WHERE id = $1`, int64(id)))
+func (t *Tx) Bulletin(id shipbell.BulletinID) (shipbell.Bulletin, error) {
+	return scanBulletin(t.conn.Row(`SELECT `+bulletinColumns+` FROM bulletins WHERE id = $1`, int64(id)))
 }
 
-func (t *tx) BulletinOf(key string) (shipbell.Bulletin, error) {
-	return scanBulletin(t.row(`SELECT `+bulletinColumns+` FROM bulletins WHERE key = $1`, key))
+func (t *Tx) BulletinOf(key string) (shipbell.Bulletin, error) {
+	return scanBulletin(t.conn.Row(`SELECT `+bulletinColumns+` FROM bulletins WHERE key = $1`, key))
 }
 
-func (t *tx) PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error) {
+func (t *Tx) PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error) {
 	doc, err := json.Marshal(b)
 	if err != nil {
 		return 0, fmt.Errorf("store bulletin: %w", err)
@@ -67,7 +67,7 @@ func (t *tx) PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error) {
 			return 0, fmt.Errorf("number bulletin: %w", err)
 		}
 	}
-	err = t.exec(`INSERT INTO bulletins (id, key, revision, at_ms, doc) VALUES ($1, $2, $3, $4, $5)
+	err = t.conn.Exec(`INSERT INTO bulletins (id, key, revision, at_ms, doc) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
 		int64(b.ID), b.Key, int64(b.Revision), ms(b.At), string(doc))
 	if err != nil {
@@ -76,7 +76,7 @@ func (t *tx) PutBulletin(b shipbell.Bulletin) (shipbell.BulletinID, error) {
 	return b.ID, nil
 }
 
-func (t *tx) nextBulletin() (shipbell.BulletinID, error) {
+func (t *Tx) nextBulletin() (shipbell.BulletinID, error) {
 	last, err := t.meta(metaBulletin)
 	if err != nil {
 		return 0, err
@@ -86,9 +86,9 @@ func (t *tx) nextBulletin() (shipbell.BulletinID, error) {
 
 // sweepBulletins deletes bulletins from before that wait in none of the
 // channels.
-func (t *tx) sweepBulletins(before time.Time, channels []shipbell.ChannelID) error {
+func (t *Tx) sweepBulletins(before time.Time, channels []shipbell.ChannelID) error {
 	var old []int64
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		var id int64
 		err := rows.Scan(&id)
 		old = append(old, id)
@@ -109,9 +109,9 @@ func (t *tx) sweepBulletins(before time.Time, channels []shipbell.ChannelID) err
 			continue
 		}
 		err = errors.Join(
-			t.exec(`DELETE FROM bulletins WHERE id = $1`, id),
-			t.exec(`DELETE FROM announcements WHERE deployment = $1`, int64(subject)),
-			t.exec(`DELETE FROM attempts WHERE deployment = $1`, int64(subject)),
+			t.conn.Exec(`DELETE FROM bulletins WHERE id = $1`, id),
+			t.conn.Exec(`DELETE FROM announcements WHERE deployment = $1`, int64(subject)),
+			t.conn.Exec(`DELETE FROM attempts WHERE deployment = $1`, int64(subject)),
 		)
 		if err != nil {
 			return err
@@ -120,12 +120,12 @@ func (t *tx) sweepBulletins(before time.Time, channels []shipbell.ChannelID) err
 	return nil
 }
 
-func (t *tx) Watch(id shipbell.DeploymentID, due time.Time) error {
+func (t *Tx) Watch(id shipbell.DeploymentID, due time.Time) error {
 	var err error
 	if due.IsZero() {
-		err = t.exec(`DELETE FROM watches WHERE deployment = $1`, int64(id))
+		err = t.conn.Exec(`DELETE FROM watches WHERE deployment = $1`, int64(id))
 	} else {
-		err = t.exec(`INSERT INTO watches (deployment, due_ms) VALUES ($1, $2)
+		err = t.conn.Exec(`INSERT INTO watches (deployment, due_ms) VALUES ($1, $2)
 			ON CONFLICT (deployment) DO UPDATE SET due_ms = excluded.due_ms`, int64(id), ms(due))
 	}
 	if err != nil {
@@ -134,9 +134,9 @@ func (t *tx) Watch(id shipbell.DeploymentID, due time.Time) error {
 	return nil
 }
 
-func (t *tx) Due(now time.Time, n int) ([]shipbell.DeploymentID, error) {
+func (t *Tx) Due(now time.Time, n int) ([]shipbell.DeploymentID, error) {
 	var ids []shipbell.DeploymentID
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		var id shipbell.DeploymentID
 		err := rows.Scan(&id)
 		ids = append(ids, id)

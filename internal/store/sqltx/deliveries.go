@@ -1,4 +1,4 @@
-package sqlite
+package sqltx
 
 import (
 	"database/sql"
@@ -12,33 +12,33 @@ import (
 )
 
 // lane returns the number of a channel, which it gets on first use.
-func (t *tx) lane(c shipbell.ChannelID) (int64, error) {
-	if n, ok := t.lanes[c]; ok {
+func (t *Tx) lane(c shipbell.ChannelID) (int64, error) {
+	if n, ok := t.cache.lanes[c]; ok {
 		return n, nil
 	}
 	var n int64
-	err := t.row(`SELECT id FROM lanes WHERE channel = $1`, string(c)).Scan(&n)
+	err := t.conn.Row(`SELECT id FROM lanes WHERE channel = $1`, string(c)).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = t.row(`INSERT INTO lanes (channel, doc) VALUES ($1, '{}') RETURNING id`, string(c)).Scan(&n)
+		err = t.conn.Row(`INSERT INTO lanes (channel, doc) VALUES ($1, '{}') RETURNING id`, string(c)).Scan(&n)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("lane of %s: %w", c, err)
 	}
-	t.lanes[c] = n
+	t.cache.lanes[c] = n
 	return n, nil
 }
 
-func (t *tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
+func (t *Tx) Announce(id shipbell.DeploymentID, want shipbell.Revision, channels []shipbell.ChannelID) error {
 	for _, c := range channels {
 		lane, err := t.lane(c)
 		if err != nil {
 			return err
 		}
-		err = t.exec(`INSERT INTO announcements (deployment, lane, part, urgency, wanted, shown, ref, tries, due_ms)
-			VALUES ($1, $2, 0, $3, $4, 0, '', 0, 0)`, int64(id), lane, int64(shipbell.UrgencyNormal), int64(want))
+		err = t.conn.Insert(insertAnnouncement, int64(id), lane, int64(shipbell.PartMain), int64(shipbell.UrgencyNormal), int64(want), int64(0), "", int64(0), int64(0))
 		if err != nil {
 			return fmt.Errorf("announce deployment %d: %w", id, err)
 		}
+		t.wake(c)
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ const (
 		LEFT JOIN announcements m ON m.deployment = a.deployment AND m.lane = a.lane AND m.part = 0`
 )
 
-func scanAnnouncement(row interface{ Scan(...any) error }) (shipbell.Announcement, error) {
+func scanAnnouncement(row Row) (shipbell.Announcement, error) {
 	var a shipbell.Announcement
 	var due int64
 	err := row.Scan(&a.Deployment, &a.Channel, &a.Part, &a.Urgency, &a.Wanted, &a.Shown, &a.Ref, &a.Tries, &due, &a.Main)
@@ -57,8 +57,8 @@ func scanAnnouncement(row interface{ Scan(...any) error }) (shipbell.Announcemen
 	return a, err
 }
 
-func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error) {
-	a, err := scanAnnouncement(t.row(`SELECT `+announcementColumns+` FROM `+announcementTables+`
+func (t *Tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error) {
+	a, err := scanAnnouncement(t.conn.Row(`SELECT `+announcementColumns+` FROM `+announcementTables+`
 		WHERE l.channel = $1 AND a.shown < a.wanted AND a.due_ms <= $2 ORDER BY a.urgency DESC, a.deployment, a.part LIMIT 1`, string(c), ms(now)))
 	if err == nil {
 		return a, nil
@@ -67,7 +67,7 @@ func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, 
 		return shipbell.Announcement{}, fmt.Errorf("find stale announcement of %s: %w", c, err)
 	}
 	var next sql.NullInt64
-	err = t.row(`SELECT min(a.due_ms) FROM lanes l JOIN announcements a ON a.lane = l.id
+	err = t.conn.Row(`SELECT min(a.due_ms) FROM lanes l JOIN announcements a ON a.lane = l.id
 		WHERE l.channel = $1 AND a.shown < a.wanted`, string(c)).Scan(&next)
 	if err != nil {
 		return shipbell.Announcement{}, fmt.Errorf("find stale announcement of %s: %w", c, err)
@@ -75,9 +75,9 @@ func (t *tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, 
 	return shipbell.Announcement{}, ledger.NothingDue{Next: fromMS(next.Int64)}
 }
 
-func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
+func (t *Tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
 	var as []shipbell.Announcement
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		a, err := scanAnnouncement(rows)
 		as = append(as, a)
 		return err
@@ -89,42 +89,44 @@ func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, e
 	return as, nil
 }
 
-func (t *tx) PutAnnouncement(a shipbell.Announcement) error {
+func (t *Tx) PutAnnouncement(a shipbell.Announcement) error {
 	lane, err := t.lane(a.Channel)
 	if err != nil {
 		return err
 	}
-	err = t.exec(`INSERT INTO announcements (deployment, lane, part, urgency, wanted, shown, ref, tries, due_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (deployment, lane, part) DO UPDATE SET
+	err = t.conn.Exec(insertAnnouncement.One+` ON CONFLICT (deployment, lane, part) DO UPDATE SET
 		urgency = excluded.urgency, wanted = excluded.wanted, shown = excluded.shown, ref = excluded.ref,
 		tries = excluded.tries, due_ms = excluded.due_ms`,
 		int64(a.Deployment), lane, int64(a.Part), int64(a.Urgency), int64(a.Wanted), int64(a.Shown), string(a.Ref), int64(a.Tries), ms(a.DueAt))
 	if err != nil {
 		return fmt.Errorf("store announcement: %w", err)
 	}
+	if a.Stale() && a.DueAt.IsZero() {
+		t.wake(a.Channel)
+	}
 	return nil
 }
 
-func (t *tx) DropAnnouncement(a shipbell.Announcement) error {
+func (t *Tx) DropAnnouncement(a shipbell.Announcement) error {
 	lane, err := t.lane(a.Channel)
 	if err != nil {
 		return err
 	}
-	err = t.exec(`DELETE FROM announcements WHERE deployment = $1 AND lane = $2 AND part = $3`, int64(a.Deployment), lane, int64(a.Part))
+	err = t.conn.Exec(`DELETE FROM announcements WHERE deployment = $1 AND lane = $2 AND part = $3`, int64(a.Deployment), lane, int64(a.Part))
 	if err != nil {
 		return fmt.Errorf("drop announcement: %w", err)
 	}
 	return nil
 }
 
-func (t *tx) KeepAttempt(attempt shipbell.Attempt) error {
+func (t *Tx) KeepAttempt(attempt shipbell.Attempt) error {
 	lane, err := t.lane(attempt.Channel)
 	if err != nil {
 		return err
 	}
 	var n int64
-	err = t.row(`INSERT INTO attempts (deployment, lane, n, part, revision, at_ms, edit, took_ms, fault, detail)
-		SELECT $1, $2, coalesce(max(n), 0) + 1, $3, $4, $5, $6, $7, $8, $9 FROM attempts WHERE deployment = $1 AND lane = $2
+	err = t.conn.Row(`INSERT INTO attempts (deployment, lane, n, part, revision, at_ms, edit, took_ms, fault, detail)
+		VALUES ($1, $2, (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE deployment = $1 AND lane = $2), $3, $4, $5, $6, $7, $8, $9)
 		RETURNING n`,
 		int64(attempt.Deployment), lane, int64(attempt.Part), int64(attempt.Revision), ms(attempt.At), boolInt(attempt.Edit),
 		attempt.Took.Milliseconds(), string(attempt.Fault), attempt.Detail).Scan(&n)
@@ -134,7 +136,7 @@ func (t *tx) KeepAttempt(attempt shipbell.Attempt) error {
 	if n <= ledger.KeptAttempts {
 		return nil
 	}
-	err = t.exec(`DELETE FROM attempts WHERE deployment = $1 AND lane = $2 AND n <= $3`,
+	err = t.conn.Exec(`DELETE FROM attempts WHERE deployment = $1 AND lane = $2 AND n <= $3`,
 		int64(attempt.Deployment), lane, n-ledger.KeptAttempts)
 	if err != nil {
 		return fmt.Errorf("keep attempt: %w", err)
@@ -149,9 +151,9 @@ func boolInt(b bool) int64 {
 	return 0
 }
 
-func (t *tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
+func (t *Tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
 	var as []shipbell.Attempt
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		a := shipbell.Attempt{Deployment: id}
 		var at, edit, took int64
 		err := rows.Scan(&a.Channel, &a.Part, &a.Revision, &at, &edit, &took, &a.Fault, &a.Detail)
@@ -202,9 +204,9 @@ func laneFrom(c shipbell.ChannelID, doc []byte) (shipbell.Lane, error) {
 	return l, nil
 }
 
-func (t *tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
+func (t *Tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
 	var doc []byte
-	err := t.row(`SELECT doc FROM lanes WHERE channel = $1`, string(c)).Scan(&doc)
+	err := t.conn.Row(`SELECT doc FROM lanes WHERE channel = $1`, string(c)).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shipbell.Lane{Channel: c}, nil
 	}
@@ -214,7 +216,7 @@ func (t *tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
 	return laneFrom(c, doc)
 }
 
-func (t *tx) PutLane(l shipbell.Lane) error {
+func (t *Tx) PutLane(l shipbell.Lane) error {
 	d := laneDoc{
 		Memory: l.Memory, Note: l.Note, ParkedUntil: ms(l.ParkedUntil), ParkedFor: l.ParkedFor,
 		Setbacks: l.Setbacks, LastSuccess: ms(l.LastSuccess),
@@ -236,15 +238,15 @@ func (t *tx) PutLane(l shipbell.Lane) error {
 	if err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE lanes SET doc = $2 WHERE id = $1`, lane, string(doc)); err != nil {
+	if err := t.conn.Exec(`UPDATE lanes SET doc = $2 WHERE id = $1`, lane, string(doc)); err != nil {
 		return fmt.Errorf("store lane %s: %w", l.Channel, err)
 	}
 	return nil
 }
 
-func (t *tx) Lanes() ([]shipbell.Lane, error) {
+func (t *Tx) Lanes() ([]shipbell.Lane, error) {
 	var lanes []shipbell.Lane
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		var c shipbell.ChannelID
 		var doc []byte
 		var backlog int

@@ -1,4 +1,4 @@
-package sqlite
+package sqltx
 
 import (
 	"database/sql"
@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
-func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
+func (t *Tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
 	var ids []string
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -26,9 +27,9 @@ func (t *tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
 	return ids, nil
 }
 
-func (t *tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledger.Found, error) {
+func (t *Tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledger.Found, error) {
 	var found []ledger.Found
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		f := ledger.Found{Key: shipbell.KeyIdentity{Type: typ}}
 		var deployment sql.NullInt64
 		err := rows.Scan(&f.Key.ID, &deployment)
@@ -36,16 +37,16 @@ func (t *tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledge
 		found = append(found, f)
 		return err
 		// Ids are compared byte by byte, and no id goes on with the last character.
-	}, `SELECT id, deployment FROM keys WHERE type = $1 AND id >= $2 AND id < $2 || char(1114111) ORDER BY id LIMIT $3`, string(typ), text, n)
+	}, `SELECT id, deployment FROM keys WHERE type = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4`, string(typ), text, text+string(utf8.MaxRune), n)
 	if err != nil {
 		return nil, fmt.Errorf("find keys: %w", err)
 	}
 	return found, nil
 }
 
-func (t *tx) LastRecorded() (time.Time, error) {
+func (t *Tx) LastRecorded() (time.Time, error) {
 	var recorded int64
-	err := t.row(`SELECT recorded_ms FROM deployments ORDER BY id DESC LIMIT 1`).Scan(&recorded)
+	err := t.conn.Row(`SELECT recorded_ms FROM deployments ORDER BY id DESC LIMIT 1`).Scan(&recorded)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("read last time: %w", err)
 	}
@@ -56,22 +57,19 @@ func (t *tx) LastRecorded() (time.Time, error) {
 	return fromMS(max(recorded, imported)), nil
 }
 
-func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
+func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
 	var lowest int64
-	err := t.row(`SELECT min(0, coalesce((SELECT min(position) FROM keys WHERE type = $1 AND position IS NOT NULL), 0))`,
-		string(typ)).Scan(&lowest)
+	err := t.conn.Row(`SELECT coalesce(min(position), 0) FROM keys WHERE type = $1 AND position IS NOT NULL`, string(typ)).Scan(&lowest)
 	if err != nil {
 		return 0, fmt.Errorf("remember ids: %w", err)
 	}
+	lowest = min(lowest, 0)
+	t.head.forget()
 	added := 0
 	// From the newest to the oldest, each below everything that is there.
 	for _, id := range slices.Backward(ids) {
-		res, err := t.execResult(`INSERT INTO keys (type, id, position, seen_ms) VALUES ($1, $2, $3, $4)
+		n, err := t.conn.Count(`INSERT INTO keys (type, id, position, seen_ms) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (type, id) DO NOTHING`, string(typ), id, lowest-1, ms(at))
-		if err != nil {
-			return 0, fmt.Errorf("remember ids: %w", err)
-		}
-		n, err := res.RowsAffected()
 		if err != nil {
 			return 0, fmt.Errorf("remember ids: %w", err)
 		}
@@ -84,13 +82,14 @@ func (t *tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int
 	return added, t.setMeta(metaImported, ms(at))
 }
 
-func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
-	if err := t.exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
+func (t *Tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
+	if err := t.conn.Exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
 		return 0, fmt.Errorf("sweep ids: %w", err)
 	}
 	if err := t.sweepBulletins(before, channels); err != nil {
 		return 0, fmt.Errorf("sweep bulletins: %w", err)
 	}
+	t.head.forget()
 	ids, err := t.old(before, channels, limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep: %w", err)
@@ -106,13 +105,13 @@ func (t *tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, l
 // old returns the oldest deployments recorded before and not waiting in one of
 // the channels. Numbers grow with time, so the search ends at the first that is
 // young enough.
-func (t *tx) old(before time.Time, channels []shipbell.ChannelID, limit int) ([]shipbell.DeploymentID, error) {
+func (t *Tx) old(before time.Time, channels []shipbell.ChannelID, limit int) ([]shipbell.DeploymentID, error) {
 	live := make(map[shipbell.ChannelID]bool)
 	for _, c := range channels {
 		live[c] = true
 	}
 	waits := make(map[shipbell.DeploymentID]bool)
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		var id shipbell.DeploymentID
 		var c shipbell.ChannelID
 		err := rows.Scan(&id, &c)
@@ -126,7 +125,7 @@ func (t *tx) old(before time.Time, channels []shipbell.ChannelID, limit int) ([]
 		return nil, err
 	}
 	var ids []shipbell.DeploymentID
-	err = t.each(func(rows *sql.Rows) error {
+	err = t.conn.Each(func(rows Row) error {
 		var id shipbell.DeploymentID
 		var recorded int64
 		if err := rows.Scan(&id, &recorded); err != nil {
@@ -140,27 +139,27 @@ func (t *tx) old(before time.Time, channels []shipbell.ChannelID, limit int) ([]
 	return ids, err
 }
 
-func (t *tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
+func (t *Tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
 	d, err := t.Deployment(id)
 	if err != nil {
 		return err
 	}
 	for _, k := range d.Keys {
 		err := errors.Join(
-			t.exec(`UPDATE keys SET deployment = NULL WHERE type = $1 AND id = $2`, string(k.Type), k.ID),
-			t.exec(`DELETE FROM keys WHERE type = $1 AND id = $2 AND seen_ms < $3`, string(k.Type), k.ID, ms(idsBefore)),
+			t.conn.Exec(`UPDATE keys SET deployment = NULL WHERE type = $1 AND id = $2`, string(k.Type), k.ID),
+			t.conn.Exec(`DELETE FROM keys WHERE type = $1 AND id = $2 AND seen_ms < $3`, string(k.Type), k.ID, ms(idsBefore)),
 		)
 		if err != nil {
 			return err
 		}
 	}
 	return errors.Join(
-		t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(id)*eventSpan, (int64(id)+1)*eventSpan),
-		t.exec(`DELETE FROM announcements WHERE deployment = $1`, int64(id)),
-		t.exec(`DELETE FROM attempts WHERE deployment = $1`, int64(id)),
-		t.exec(`DELETE FROM watches WHERE deployment = $1`, int64(id)),
-		t.exec(`DELETE FROM merged WHERE into_id = $1`, int64(id)),
-		t.exec(`DELETE FROM deployments WHERE id = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(id)*eventSpan, (int64(id)+1)*eventSpan),
+		t.conn.Exec(`DELETE FROM announcements WHERE deployment = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM attempts WHERE deployment = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM watches WHERE deployment = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM merged WHERE into_id = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM deployments WHERE id = $1`, int64(id)),
 		t.keepFloor(id),
 	)
 }

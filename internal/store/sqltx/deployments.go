@@ -1,4 +1,4 @@
-package sqlite
+package sqltx
 
 import (
 	"cmp"
@@ -12,11 +12,17 @@ import (
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
-func (t *tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
+func (t *Tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
 	var found []ledger.Found
 	for _, k := range keys {
+		if id, known, asked := t.head.look(k.Identity()); asked {
+			if known {
+				found = append(found, ledger.Found{Key: k.Identity(), Deployment: id})
+			}
+			continue
+		}
 		var id sql.NullInt64
-		err := t.row(`SELECT deployment FROM keys WHERE type = $1 AND id = $2`, string(k.Type), k.ID).Scan(&id)
+		err := t.conn.Row(`SELECT deployment FROM keys WHERE type = $1 AND id = $2`, string(k.Type), k.ID).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
@@ -28,10 +34,10 @@ func (t *tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
 	return found, nil
 }
 
-func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+func (t *Tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 	var doc []byte
 	var revision, recorded int64
-	err := t.row(`SELECT revision, recorded_ms, doc FROM deployments WHERE id = $1`, int64(id)).Scan(&revision, &recorded, &doc)
+	err := t.conn.Row(`SELECT revision, recorded_ms, doc FROM deployments WHERE id = $1`, int64(id)).Scan(&revision, &recorded, &doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shipbell.Deployment{}, fmt.Errorf("deployment %d: %w", id, shipbell.ErrNotFound)
 	}
@@ -56,8 +62,8 @@ func (t *tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 }
 
 // fromFirstEvent makes a deployment that was stored without its merged view.
-func (t *tx) fromFirstEvent(id shipbell.DeploymentID) (shipbell.Deployment, error) {
-	e, err := scanEvent(t.row(`SELECT `+eventColumns+` FROM events WHERE id = $1`, int64(id)*eventSpan))
+func (t *Tx) fromFirstEvent(id shipbell.DeploymentID) (shipbell.Deployment, error) {
+	e, err := scanEvent(t.conn.Row(`SELECT `+eventColumns+` FROM events WHERE id = $1`, int64(id)*eventSpan))
 	if err != nil {
 		return shipbell.Deployment{}, err
 	}
@@ -66,19 +72,21 @@ func (t *tx) fromFirstEvent(id shipbell.DeploymentID) (shipbell.Deployment, erro
 
 // nextID returns the number of the next deployment. Numbers of swept
 // deployments are not used again: the order of numbers is the order of time.
-func (t *tx) nextID() (shipbell.DeploymentID, error) {
+func (t *Tx) nextID() (shipbell.DeploymentID, error) {
 	if t.lastID == 0 {
-		err := t.row(`SELECT max(coalesce((SELECT max(id) FROM deployments), 0),
-			coalesce((SELECT value FROM meta WHERE name = $1), 0))`, metaFloor).Scan(&t.lastID)
+		var last, floor int64
+		err := t.conn.Row(`SELECT coalesce((SELECT max(id) FROM deployments), 0),
+			coalesce((SELECT value FROM meta WHERE name = $1), 0)`, metaFloor).Scan(&last, &floor)
 		if err != nil {
 			return 0, fmt.Errorf("number deployment: %w", err)
 		}
+		t.lastID = shipbell.DeploymentID(max(last, floor))
 	}
 	t.lastID++
 	return t.lastID, nil
 }
 
-func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
+func (t *Tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	if len(d.Keys) > 1 {
 		if found, err := t.Find(d.Keys); err != nil || len(found) > 0 {
 			return 0, cmp.Or(err, shipbell.ErrConflict)
@@ -101,7 +109,7 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = t.exec(`INSERT INTO deployments (id, revision, recorded_ms, place, unnamed) VALUES ($1, $2, $3, $4, $5)`,
+	err = t.conn.Insert(insertDeployment,
 		int64(id), int64(d.Revision), ms(d.RecordedAt), place, boolInt(!d.Named()))
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
@@ -110,7 +118,7 @@ func (t *tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	return id, nil
 }
 
-func (t *tx) Save(d shipbell.Deployment) error {
+func (t *Tx) Save(d shipbell.Deployment) error {
 	doc, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
@@ -119,7 +127,7 @@ func (t *tx) Save(d shipbell.Deployment) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(`UPDATE deployments SET revision = $2, doc = $3, place = $4, unnamed = $5 WHERE id = $1`,
+	err = t.conn.Exec(`UPDATE deployments SET revision = $2, doc = $3, place = $4, unnamed = $5 WHERE id = $1`,
 		int64(d.ID), int64(d.Revision), string(doc), place, boolInt(!d.Named()))
 	if err != nil {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
@@ -135,28 +143,28 @@ const maxPlaces = 10_000
 
 // findPlace returns the number under which deployments of a name are found, or
 // sql.ErrNoRows.
-func (t *tx) findPlace(typ shipbell.ProjectType, name string) (int64, error) {
+func (t *Tx) findPlace(typ shipbell.ProjectType, name string) (int64, error) {
 	name = string(typ) + "/" + name
-	if n, ok := t.places[name]; ok {
+	if n, ok := t.cache.places[name]; ok {
 		return n, nil
 	}
 	var n int64
-	if err := t.row(`SELECT id FROM places WHERE name = $1`, name).Scan(&n); err != nil {
+	if err := t.conn.Row(`SELECT id FROM places WHERE name = $1`, name).Scan(&n); err != nil {
 		return 0, err
 	}
-	if len(t.places) >= maxPlaces {
-		clear(t.places)
+	if len(t.cache.places) >= maxPlaces {
+		clear(t.cache.places)
 	}
-	t.places[name] = n
+	t.cache.places[name] = n
 	return n, nil
 }
 
 // place returns the number of a deployment's place, which it gets on first use.
-func (t *tx) place(d shipbell.Deployment) (int64, error) {
+func (t *Tx) place(d shipbell.Deployment) (int64, error) {
 	name := d.Names()[0]
 	n, err := t.findPlace(d.Type, name)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = t.row(`INSERT INTO places (name) VALUES ($1) RETURNING id`, string(d.Type)+"/"+name).Scan(&n)
+		err = t.conn.Row(`INSERT INTO places (name) VALUES ($1) RETURNING id`, string(d.Type)+"/"+name).Scan(&n)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("place of %s: %w", name, err)
@@ -164,7 +172,7 @@ func (t *tx) place(d shipbell.Deployment) (int64, error) {
 	return n, nil
 }
 
-func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error) {
+func (t *Tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed bool) ([]shipbell.Deployment, error) {
 	query := `SELECT id FROM deployments WHERE place = $1 ORDER BY id DESC LIMIT $2`
 	if unnamed {
 		if none, err := t.allNamed(); none || err != nil {
@@ -181,7 +189,7 @@ func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed boo
 		if err != nil {
 			return nil, fmt.Errorf("place of %s: %w", name, err)
 		}
-		err = t.each(func(rows *sql.Rows) error {
+		err = t.conn.Each(func(rows Row) error {
 			var id shipbell.DeploymentID
 			err := rows.Scan(&id)
 			ids = append(ids, id)
@@ -204,12 +212,12 @@ func (t *tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed boo
 }
 
 // allNamed reports whether a build step named every deployment.
-func (t *tx) allNamed() (bool, error) {
+func (t *Tx) allNamed() (bool, error) {
 	if t.named {
 		return true, nil
 	}
 	var some bool
-	if err := t.row(`SELECT EXISTS (SELECT 1 FROM deployments WHERE unnamed = 1)`).Scan(&some); err != nil {
+	if err := t.conn.Row(`SELECT EXISTS (SELECT 1 FROM deployments WHERE unnamed = 1)`).Scan(&some); err != nil {
 		return false, fmt.Errorf("look for unnamed deployments: %w", err)
 	}
 	t.named = !some
@@ -218,18 +226,25 @@ func (t *tx) allNamed() (bool, error) {
 
 // bind adds the deployment's keys and returns how many were new; those that are
 // there stay as they are.
-func (t *tx) bind(d shipbell.Deployment) (bound int64, err error) {
+func (t *Tx) bind(d shipbell.Deployment) (bound int64, err error) {
 	for _, k := range d.Keys {
 		var position any
 		if k.ID == d.ShownID {
 			position = int64(d.ID)
 		}
-		res, err := t.execResult(`INSERT INTO keys (type, id, deployment, position, seen_ms) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (type, id) DO NOTHING`, string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt))
-		if err != nil {
-			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
+		_, known, asked := t.head.look(k.Identity())
+		if known {
+			continue
 		}
-		n, err := res.RowsAffected()
+		args := []any{string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt)}
+		n := int64(1)
+		if asked {
+			// It is known to be new: nothing has to be waited for.
+			t.head.AddKey(k.Identity(), d.ID)
+			err = t.conn.Insert(insertKey, args...)
+		} else {
+			n, err = t.conn.Count(insertKey.One+` ON CONFLICT (type, id) DO NOTHING`, args...)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
 		}
@@ -248,7 +263,7 @@ type eventDoc struct {
 	shipbell.Observation
 }
 
-func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
+func (t *Tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 	doc, err := json.Marshal(eventDoc{Keys: e.Keys, Joined: e.Joined, Observation: e.Observation})
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
@@ -258,17 +273,13 @@ func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 	if id == t.opened {
 		// The usual case: the first event of a deployment of this transaction.
 		t.opened = 0
-		return t.exec(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc) VALUES ($1, $2, $3, $4, $5, $6)`, args...)
+		return t.conn.Insert(insertEvent, args...)
 	}
-	res, err := t.execResult(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc)
+	n, err := t.conn.Count(`INSERT INTO events (id, source, event_id, at_ms, received_ms, doc)
 		SELECT coalesce((SELECT max(id) + 1 FROM events WHERE id >= $1 AND id < $1 + $7), $1), $2, $3, $4, $5, $6
 		WHERE NOT EXISTS (SELECT 1 FROM events WHERE id >= $1 AND id < $1 + $7 AND source = $2 AND event_id = $3)
 		AND NOT EXISTS (SELECT 1 FROM events WHERE id = $1 + $7 - 1)`,
 		append(args, int64(eventSpan))...)
-	if err != nil {
-		return fmt.Errorf("keep event: %w", err)
-	}
-	n, err := res.RowsAffected()
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
 	}
@@ -280,9 +291,9 @@ func (t *tx) AddEvent(id shipbell.DeploymentID, e shipbell.Event) error {
 
 // notAdded tells a repeat from a deployment that is full, whose next event would
 // get the number of another deployment's.
-func (t *tx) notAdded(base int64) error {
+func (t *Tx) notAdded(base int64) error {
 	var last int64
-	err := t.row(`SELECT max(id) FROM events WHERE id >= $1 AND id < $1 + $2`, base, int64(eventSpan)).Scan(&last)
+	err := t.conn.Row(`SELECT max(id) FROM events WHERE id >= $1 AND id < $1 + $2`, base, int64(eventSpan)).Scan(&last)
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
 	}
@@ -294,7 +305,7 @@ func (t *tx) notAdded(base int64) error {
 
 const eventColumns = `source, event_id, at_ms, received_ms, doc`
 
-func scanEvent(row interface{ Scan(...any) error }) (shipbell.Event, error) {
+func scanEvent(row Row) (shipbell.Event, error) {
 	var e shipbell.Event
 	var at, received int64
 	var doc []byte
@@ -309,9 +320,9 @@ func scanEvent(row interface{ Scan(...any) error }) (shipbell.Event, error) {
 	return e, nil
 }
 
-func (t *tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
+func (t *Tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
 	var events []shipbell.Event
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.conn.Each(func(rows Row) error {
 		e, err := scanEvent(rows)
 		events = append(events, e)
 		return err
@@ -323,7 +334,7 @@ func (t *tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {
 	return events, nil
 }
 
-func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
+func (t *Tx) Absorb(older, younger shipbell.DeploymentID) error {
 	events, err := t.Events(younger)
 	if err != nil {
 		return err
@@ -338,32 +349,31 @@ func (t *tx) Absorb(older, younger shipbell.DeploymentID) error {
 		return err
 	}
 	for _, k := range gone.Keys {
-		if err := t.exec(`UPDATE keys SET deployment = $3 WHERE type = $1 AND id = $2`, string(k.Type), k.ID, int64(older)); err != nil {
+		if err := t.conn.Exec(`UPDATE keys SET deployment = $3 WHERE type = $1 AND id = $2`, string(k.Type), k.ID, int64(older)); err != nil {
 			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
 		}
 	}
-	for _, statement := range []string{
-		`UPDATE attempts SET deployment = $1, n = n + coalesce(
-			(SELECT max(o.n) FROM attempts o WHERE o.deployment = $1 AND o.lane = attempts.lane), 0) WHERE deployment = $2`,
-		`DELETE FROM announcements WHERE $1 <> $2 AND deployment = $2`,
-		`DELETE FROM watches WHERE $1 <> $2 AND deployment = $2`,
-		`DELETE FROM deployments WHERE $1 <> $2 AND id = $2`,
-		`UPDATE merged SET into_id = $1 WHERE into_id = $2`,
-		`INSERT INTO merged (into_id, id) VALUES ($1, $2)`,
-	} {
-		if err := t.exec(statement, int64(older), int64(younger)); err != nil {
-			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
-		}
+	t.head.forget()
+	err = errors.Join(
+		t.conn.Exec(`UPDATE attempts SET deployment = $1, n = n + coalesce(
+			(SELECT max(o.n) FROM attempts o WHERE o.deployment = $1 AND o.lane = attempts.lane), 0) WHERE deployment = $2`, int64(older), int64(younger)),
+		t.conn.Exec(`DELETE FROM announcements WHERE deployment = $1`, int64(younger)),
+		t.conn.Exec(`DELETE FROM watches WHERE deployment = $1`, int64(younger)),
+		t.conn.Exec(`DELETE FROM deployments WHERE id = $1`, int64(younger)),
+		t.conn.Exec(`UPDATE merged SET into_id = $1 WHERE into_id = $2`, int64(older), int64(younger)),
+		t.conn.Exec(`INSERT INTO merged (into_id, id) VALUES ($1, $2)`, int64(older), int64(younger)),
+		t.keepFloor(younger),
+		t.conn.Exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(younger)*eventSpan, (int64(younger)+1)*eventSpan),
+	)
+	if err != nil {
+		return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
 	}
-	if err := t.keepFloor(younger); err != nil {
-		return err
-	}
-	return t.exec(`DELETE FROM events WHERE id >= $1 AND id < $2`, int64(younger)*eventSpan, (int64(younger)+1)*eventSpan)
+	return nil
 }
 
-func (t *tx) Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
+func (t *Tx) Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
 	var into int64
-	err := t.row(`SELECT into_id FROM merged WHERE id = $1`, int64(id)).Scan(&into)
+	err := t.conn.Row(`SELECT into_id FROM merged WHERE id = $1`, int64(id)).Scan(&into)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("deployment %d: %w", id, shipbell.ErrNotFound)
 	}
@@ -375,7 +385,7 @@ func (t *tx) Merged(id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
 
 // keepFloor makes sure that the number of a deployment that goes is not used
 // again.
-func (t *tx) keepFloor(id shipbell.DeploymentID) error {
-	return t.exec(`INSERT INTO meta (name, value) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`, metaFloor, int64(id))
+func (t *Tx) keepFloor(id shipbell.DeploymentID) error {
+	return t.conn.Exec(`INSERT INTO meta (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = CASE WHEN excluded.value > meta.value THEN excluded.value ELSE meta.value END`, metaFloor, int64(id))
 }

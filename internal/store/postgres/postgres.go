@@ -1,0 +1,223 @@
+// Package postgres is the ledger's store for several replicas: one PostgreSQL,
+// reached by all of them.
+//
+// Its one rule: one transaction in the whole database records at a time, and
+// those that wait at the same time share it. A lock in the database decides which
+// replica's turn it is, so that what one reads nobody changes before it is
+// written. Readers never wait.
+//
+// Everything that replicas tell one another goes through here as well: who may do
+// what (leases), that something has become stale (notifications), and what time
+// it is.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/group"
+	"github.com/shipbell/shipbell/internal/store/sqltx"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// The defaults of Options.
+const (
+	DefaultConnections = 8
+	DefaultTimeout     = 10 * time.Second
+)
+
+const (
+	// reserved connections are not for readers: the writer's and the listener's.
+	reserved = 2
+	// patience is what a transaction may take beyond its statements' time-out
+	// before its connection is given up: the server itself may be gone.
+	patience = 3 * time.Second
+)
+
+// Options say which database, and how it is used.
+type Options struct {
+	// URL is the address as libpq and pgx take it: postgres://user@host/database,
+	// with sslmode and search_path as parameters.
+	URL string
+	// Connections bounds how many connections are open at once, at least 4; 0:
+	// DefaultConnections.
+	Connections int
+	// Timeout bounds a statement, and half of it how long a transaction may stand
+	// still before the database ends it; 0: DefaultTimeout.
+	Timeout time.Duration
+	Log     *slog.Logger
+}
+
+// Store is a ledger.Store in a PostgreSQL database. It is safe for concurrent
+// use.
+type Store struct {
+	db      *sql.DB
+	config  *pgx.ConnConfig
+	timeout time.Duration
+	log     *slog.Logger
+	queue   *group.Queue
+	writer  *session // used by one group at a time
+	clock   clock
+	// name tells the schemas of a database apart: each has locks and
+	// notifications of its own.
+	name string
+	lock int64
+
+	mu   sync.Mutex
+	idle []*session // readers
+}
+
+// Open connects, and brings the schema up to date. Replicas may do so at the same
+// time. A database that a newer version wrote is refused untouched.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", withoutURL(err))
+	}
+	if o.Connections == 0 {
+		o.Connections = DefaultConnections
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	set := func(name, value string) {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = value
+		}
+	}
+	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	set("application_name", "shipbell")
+	set("statement_timeout", ms(o.Timeout))
+	// Who waits for the lock must outlast a holder that stands still.
+	set("lock_timeout", ms(o.Timeout*3/4))
+	set("idle_in_transaction_session_timeout", ms(o.Timeout/2))
+
+	// Every statement has an index to go by. A plan that was made while the tables
+	// were empty would read them from end to end for as long as the connection
+	// lives.
+	for _, way := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		set(way, "off")
+	}
+
+	s := &Store{config: config, timeout: o.Timeout, log: o.Log, db: stdlib.OpenDB(*config)}
+	s.db.SetMaxOpenConns(max(o.Connections, reserved+2))
+	s.db.SetMaxIdleConns(max(o.Connections, reserved+2))
+	s.writer = newSession(s)
+	s.queue = group.New(group.Options{Commit: s.commit, Blames: blames})
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", s.Place(), err), s.db.Close())
+	}
+	return s, nil
+}
+
+// Place names the database without its secrets.
+func (s *Store) Place() string {
+	return fmt.Sprintf("%s at %s:%d", s.config.Database, s.config.Host, s.config.Port)
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	if err := migrate(ctx, s.db); err != nil {
+		return err
+	}
+	// Both numbers are the same in every replica.
+	err := s.db.QueryRowContext(ctx, `SELECT 'shipbell_' || current_schema(), hashtextextended('shipbell ' || current_schema(), 0)`).Scan(&s.name, &s.lock)
+	if err != nil {
+		return err
+	}
+	_, err = s.readClock(ctx)
+	return err
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	// Replicas that start together wait for the one that migrates.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, dir, goose.WithSessionLocker(locker))
+	if err != nil {
+		return err
+	}
+	version, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	sources := p.ListSources()
+	newest := sources[len(sources)-1].Version
+	if version > newest {
+		return fmt.Errorf("the database has schema %d, this version of Shipbell knows %d: it was written by a newer version; use that one", version, newest)
+	}
+	if version == newest {
+		return nil
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Close implements [ledger.Store].
+func (s *Store) Close() error {
+	s.queue.Wait()
+	errs := []error{s.writer.close()}
+	for _, r := range s.idle {
+		errs = append(errs, r.close())
+	}
+	return errors.Join(append(errs, s.db.Close())...)
+}
+
+// View implements [ledger.Store].
+func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	var r *session
+	if n := len(s.idle); n > 0 {
+		r, s.idle = s.idle[n-1], s.idle[:n-1]
+	} else {
+		r = newSession(s)
+	}
+	s.mu.Unlock()
+	err := r.view(ctx, fn)
+	s.mu.Lock()
+	s.idle = append(s.idle, r)
+	s.mu.Unlock()
+	return err
+}
+
+// Check implements [ledger.Store].
+func (s *Store) Check(ctx context.Context) error {
+	return s.Update(ctx, func(t ledger.Tx) error { return t.(*sqltx.Tx).Touch() })
+}
+
+// Update implements [ledger.Store].
+func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error, keys ...shipbell.Key) error {
+	return s.queue.Update(ctx, fn, keys...)
+}
+
+func (s *Store) commit(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) error {
+	return s.writer.update(keys, fn)
+}

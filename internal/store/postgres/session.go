@@ -1,0 +1,394 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/sqltx"
+)
+
+// session is one connection and what is known on it. What a statement does not
+// have to wait for goes out with the next one that does, so that a group of
+// pushes costs two round trips. One goroutine uses a session at a time.
+type session struct {
+	store *Store
+	conn  *sql.Conn // nil until it is needed
+	cache *sqltx.Cache
+}
+
+func newSession(s *Store) *session { return &session{store: s, cache: sqltx.NewCache()} }
+
+func (s *session) close() error {
+	if s.conn == nil {
+		return nil
+	}
+	return s.conn.Close()
+}
+
+// drop lets go of a connection in an unknown state.
+func (s *session) drop() {
+	if s.conn != nil {
+		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes the pool close it
+		_ = s.conn.Close()
+		s.conn = nil
+	}
+	s.cache = sqltx.NewCache()
+}
+
+// with runs fn on the session's connection. A connection that turns out to have
+// been lost before anything was asked of it is replaced once.
+func (s *session) with(fn func(*carrier) error) error {
+	for again := false; ; again = true {
+		ctx, cancel := context.WithTimeout(context.Background(), s.store.timeout+patience)
+		c, err := s.once(ctx, fn)
+		cancel()
+		if err == nil || again || c == nil || c.begun || !c.lost {
+			return err
+		}
+	}
+}
+
+// once runs fn, and leaves the connection fit for the next or not at all. The
+// carrier is nil when there was no connection to be had.
+func (s *session) once(ctx context.Context, fn func(*carrier) error) (*carrier, error) {
+	if s.conn == nil {
+		conn, err := s.store.db.Conn(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("connect: %w", withoutURL(err))
+		}
+		s.conn = conn
+	}
+	c := &carrier{ctx: ctx}
+	err := s.conn.Raw(func(dc any) error {
+		c.conn = dc.(*stdlib.Conn).Conn()
+		err := fn(c)
+		if err != nil && c.begun && !c.conn.IsClosed() {
+			_, rollback := c.conn.Exec(ctx, "ROLLBACK")
+			c.lost = rollback != nil
+		}
+		c.lost = c.lost || c.conn.IsClosed()
+		return err
+	})
+	if err != nil {
+		s.cache.Clear()
+	}
+	if c.lost || errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+		c.lost = true
+		s.drop()
+	}
+	return c, err
+}
+
+// keysQuery takes types and ids, and returns where those that are known lead.
+const keysQuery = `SELECT k.type, k.id, coalesce(k.deployment, 0) FROM unnest($1::text[], $2::text[]) AS a (type, id)
+	JOIN keys k ON k.type = a.type AND k.id = a.id`
+
+// update runs fn while no other replica does. Keys are those that fn looks for.
+func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) error {
+	err := s.with(func(c *carrier) error {
+		c.queue("BEGIN")
+		c.queue(`SELECT pg_advisory_xact_lock($1)`, s.store.lock)
+		head, err := c.head(keys)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		tx := sqltx.New(c, s.cache, head)
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if woken := tx.Woken(); len(woken) > 0 {
+			c.queue(`SELECT pg_notify($1, c) FROM unnest($2::text[]) AS c`, s.store.name, woken)
+		}
+		c.queue("COMMIT")
+		if err := c.flush(); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		return nil
+	})
+	if isLockTimeout(err) {
+		s.store.freeLock()
+	}
+	return err
+}
+
+// view runs fn on a snapshot.
+func (s *session) view(_ context.Context, fn func(ledger.Tx) error) error {
+	return s.with(func(c *carrier) error {
+		c.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+		if err := fn(sqltx.New(c, s.cache, nil)); err != nil {
+			return err
+		}
+		if c.begun {
+			c.queue("ROLLBACK")
+			return c.flush()
+		}
+		return nil // nothing was asked
+	})
+}
+
+// carrier carries the statements of one transaction. It implements
+// [sqltx.Conn].
+type carrier struct {
+	ctx    context.Context
+	conn   *pgx.Conn
+	queued pgx.Batch
+	// rows wait to be added after what is queued; nobody has asked for them.
+	rows  map[*sqltx.Insert]*columns
+	begun bool // something has been sent
+	lost  bool // the connection is of no use any more
+}
+
+func (c *carrier) queue(query string, args ...any) {
+	c.queueRows()
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			args[i] = clean(text)
+		}
+	}
+	c.queued.Queue(query, args...)
+}
+
+// clean takes out what PostgreSQL cannot store in a text: nobody means a NUL.
+func clean(text string) string {
+	if strings.IndexByte(text, 0) < 0 {
+		return text
+	}
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
+}
+
+// columns are the values of rows, column by column.
+type columns struct {
+	numbers map[int][]*int64
+	texts   map[int][]string
+}
+
+// Insert implements [sqltx.Conn].
+func (c *carrier) Insert(into *sqltx.Insert, args ...any) error {
+	if c.rows == nil {
+		c.rows = make(map[*sqltx.Insert]*columns)
+	}
+	cols := c.rows[into]
+	if cols == nil {
+		cols = &columns{make(map[int][]*int64), make(map[int][]string)}
+		c.rows[into] = cols
+	}
+	for i, a := range args {
+		switch v := a.(type) {
+		case string:
+			cols.texts[i] = append(cols.texts[i], clean(v))
+		case int64:
+			cols.numbers[i] = append(cols.numbers[i], &v)
+		case nil:
+			cols.numbers[i] = append(cols.numbers[i], nil)
+		default:
+			return fmt.Errorf("add to %s: column %s is a %T", into.Table, into.Columns[i], a)
+		}
+	}
+	return nil
+}
+
+// queueRows queues the rows that were put aside.
+func (c *carrier) queueRows() {
+	for into, cols := range c.rows {
+		args := make([]any, len(into.Columns))
+		for i := range args {
+			if numbers, ok := cols.numbers[i]; ok {
+				args[i] = numbers
+			} else {
+				args[i] = cols.texts[i]
+			}
+		}
+		c.queued.Queue(into.Many, args...)
+	}
+	clear(c.rows)
+}
+
+// send sends everything that is queued, and reads the answers to all but the last
+// n.
+func (c *carrier) send(n int) (pgx.BatchResults, error) {
+	batch := c.queued
+	c.queued = pgx.Batch{}
+	c.begun = true
+	results := c.conn.SendBatch(c.ctx, &batch)
+	for range batch.Len() - n {
+		if _, err := results.Exec(); err != nil {
+			_ = results.Close()
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+func (c *carrier) flush() error {
+	c.queueRows()
+	if c.queued.Len() == 0 {
+		return nil
+	}
+	results, err := c.send(0)
+	if err != nil {
+		return err
+	}
+	return results.Close()
+}
+
+// Exec implements [sqltx.Conn].
+func (c *carrier) Exec(query string, args ...any) error {
+	c.queue(query, args...)
+	return nil
+}
+
+// Count implements [sqltx.Conn].
+func (c *carrier) Count(query string, args ...any) (int64, error) {
+	c.queue(query, args...)
+	results, err := c.send(1)
+	if err != nil {
+		return 0, err
+	}
+	tag, err := results.Exec()
+	return tag.RowsAffected(), errors.Join(err, results.Close())
+}
+
+// Row implements [sqltx.Conn].
+func (c *carrier) Row(query string, args ...any) sqltx.Row {
+	c.queue(query, args...)
+	results, err := c.send(1)
+	return &answer{results, err}
+}
+
+// answer is the last answer of a batch.
+type answer struct {
+	results pgx.BatchResults
+	err     error
+}
+
+// Scan implements [sqltx.Row].
+func (a *answer) Scan(into ...any) error {
+	if a.err != nil {
+		return a.err
+	}
+	err := a.results.QueryRow().Scan(into...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errors.Join(sql.ErrNoRows, a.results.Close())
+	}
+	return errors.Join(err, a.results.Close())
+}
+
+// Each implements [sqltx.Conn]. All rows are read before the first is passed on,
+// so that fn may ask for more.
+func (c *carrier) Each(fn func(sqltx.Row) error, query string, args ...any) error {
+	c.queue(query, args...)
+	results, err := c.send(1)
+	if err != nil {
+		return err
+	}
+	rows, err := results.Query()
+	if err == nil {
+		for rows.Next() {
+			if err = fn(rows); err != nil {
+				break
+			}
+		}
+		rows.Close()
+		err = errors.Join(err, rows.Err())
+	}
+	return errors.Join(err, results.Close())
+}
+
+// head begins the transaction and asks what nearly every one asks.
+func (c *carrier) head(keys []shipbell.KeyIdentity) (*sqltx.Head, error) {
+	types, ids := make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		types[i], ids[i] = string(k.Type), k.ID
+	}
+	c.queue(sqltx.HeadQuery, sqltx.HeadFloor)
+	n := 1
+	if len(keys) > 0 {
+		c.queue(keysQuery, types, ids)
+		n++
+	}
+	results, err := c.send(n)
+	if err != nil {
+		return nil, err
+	}
+	head, err := sqltx.ScanHead(results.QueryRow(), keys)
+	if err != nil || len(keys) == 0 {
+		return head, errors.Join(err, results.Close())
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	for rows.Next() {
+		var typ, id string
+		var deployment int64
+		if err = rows.Scan(&typ, &id, &deployment); err != nil {
+			break
+		}
+		head.AddKey(shipbell.KeyIdentity{Type: shipbell.ProjectType(typ), ID: id}, shipbell.DeploymentID(deployment))
+	}
+	rows.Close()
+	return head, errors.Join(err, rows.Err(), results.Close())
+}
+
+// The classes of errors that are about what was written, and not about the
+// database: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	classData       = "22"
+	classConstraint = "23"
+	classLimit      = "54"
+
+	codeLockTimeout = "55P03"
+)
+
+// blames reports whether an error is about a value that one of a group wrote.
+func blames(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || len(e.Code) < 2 {
+		return false
+	}
+	class := e.Code[:2]
+	return class == classData || class == classConstraint || class == classLimit
+}
+
+func isLockTimeout(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == codeLockTimeout
+}
+
+// withoutURL takes the address, which holds the password, out of an error.
+func withoutURL(err error) error {
+	var parse *pgconn.ParseConfigError
+	if errors.As(err, &parse) {
+		return errors.New("the address cannot be understood; accepted: postgres://USER:PASSWORD@HOST:5432/DATABASE")
+	}
+	return err
+}
+
+// freeLock ends the session that has kept the lock for so long that others gave
+// up. The database itself ends those that stand still between two statements;
+// this one stopped in the middle of sending.
+func (s *Store) freeLock() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	var ended int
+	err := s.db.QueryRowContext(ctx, `SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND (l.classid::bigint << 32 | l.objid::bigint) = $1 AND a.pid <> pg_backend_pid()
+		AND a.xact_start < clock_timestamp() - make_interval(secs => $2)`, s.lock, (s.timeout / 2).Seconds()).Scan(&ended)
+	switch {
+	case err != nil:
+		s.log.Error("could not end the session that keeps others from recording", "error", err)
+	case ended > 0:
+		s.log.Warn("ended a database session that kept others from recording", "sessions", ended, "longer_than", (s.timeout / 2).String())
+	}
+}
