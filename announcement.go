@@ -197,6 +197,10 @@ type Lane struct {
 	Pause *Pause
 	// LastSuccess is when something was last delivered; zero if never.
 	LastSuccess time.Time
+	// LastError is why a request last failed, and LastErrorAt when; empty and zero
+	// if none ever did.
+	LastError   string
+	LastErrorAt time.Time
 	// Backlog counts stale announcements. Reads fill it; writes ignore it.
 	Backlog int
 }

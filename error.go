@@ -11,6 +11,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("conflict")
 	ErrInvalid  = errors.New("not valid")
+	// ErrLost says that the lease by whose right something was to be done has gone
+	// to another replica.
+	ErrLost = errors.New("the lease is another replica's now")
 )
 
 // Fault is the class of a failed delivery. The channel classifies once; the

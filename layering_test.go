@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"test/":                      {"internal/"},
 	"internal/dispatch":          nil,
 	"internal/ledger":            nil,
+	"internal/lease":             nil,
 	"internal/render":            nil,
 	"internal/route":             nil,
 	"internal/outbound":          nil,

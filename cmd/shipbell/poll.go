@@ -35,7 +35,7 @@ Example:
 
 // Run asks and prints.
 func (c pollCmd) Run(ctx context.Context, s streams) error {
-	settings, err := config.Load(config.Table{Data: c.Data}, config.OS(app.Checks))
+	settings, err := config.Load(c.table(), config.OS(app.Checks))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (c pollCmd) Run(ctx context.Context, s streams) error {
 		return hinted{errors.New("there is no token to ask Cloudflare with"), "set CLOUDFLARE_API_TOKEN to a token with these permissions: " + app.CloudflareScopes}
 	}
 	remembered := ""
-	if !c.Fresh && app.HasStore(settings.Data) {
+	if !c.Fresh && app.HasStore(settings.Store) {
 		err := c.with(ctx, false, func(l *ledger.Ledger) (err error) {
 			remembered, err = l.Memory(ctx, shipbell.SourcePoll)
 			return err

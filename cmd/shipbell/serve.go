@@ -63,11 +63,11 @@ func hintOpen(err error, settings config.Settings) error {
 	case errors.Is(err, app.ErrInUse):
 		return hinted{err, "stop the other server, or give this one a directory of its own: --data DIR"}
 	case errors.Is(err, os.ErrPermission):
-		return hinted{err, "make " + settings.Data + " writable for this user, or choose another: --data DIR"}
+		return hinted{err, "make " + settings.Store.Data + " writable for this user, or choose another: --data DIR"}
 	case app.IsListenError(err):
 		return hinted{err, "choose another address: --listen 127.0.0.1:8788"}
 	}
-	return hinted{err, "look at " + settings.Data + "; nothing in it was changed"}
+	return hinted{err, hintStore(settings.Store)}
 }
 
 // welcome prints what a person needs to push for the first time. The token is
@@ -75,6 +75,10 @@ func hintOpen(err error, settings config.Settings) error {
 func welcome(w io.Writer, a *app.App, settings config.Settings) {
 	token, made := a.Token()
 	if made {
+		kept := filepath.Join(settings.Store.Data, app.TokenFile)
+		if settings.Store.Database != "" {
+			kept = "the database, for all replicas"
+		}
 		fmt.Fprintf(w, `
   Shipbell is running. It made a token for pushes:
 
@@ -91,7 +95,7 @@ func welcome(w io.Writer, a *app.App, settings config.Settings) {
 
       DEPLOY_NOTIFY_URL=%[3]s DEPLOY_NOTIFY_TOKEN=%[1]s shipbell notify
 
-`, token, filepath.Join(settings.Data, app.TokenFile), a.URL())
+`, token, kept, a.URL())
 	}
 	if a.Console() {
 		fmt.Fprintf(w, "  Messages are printed here. For Telegram set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID.\n\n")

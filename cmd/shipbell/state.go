@@ -17,27 +17,42 @@ import (
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
-// store are the flags of commands that work on a data directory, whether or not
-// a server runs on it.
+// store are the flags of commands that work on a ledger, whether or not a server
+// runs on it.
 type store struct {
-	Data string `name:"data" help:"Data directory of the server. ($SHIPBELL_DATA)" placeholder:"DIR"`
+	Data     string `name:"data" help:"Data directory of the server. ($SHIPBELL_DATA)" placeholder:"DIR"`
+	Database string `name:"database" help:"PostgreSQL database of the server, in place of a data directory. ($DATABASE_URL)" placeholder:"URL"`
 }
 
-// with opens the ledger of the data directory for fn. It never makes a new one,
-// so that a mistyped directory is noticed.
+func (d store) table() config.Table { return config.Table{Data: d.Data, DatabaseURL: d.Database} }
+
+// with opens the ledger for fn. It never makes a new one in a directory, so that
+// a mistyped one is noticed.
 func (d store) with(ctx context.Context, create bool, fn func(*ledger.Ledger) error) error {
-	dir, err := config.DataDir(d.Data, config.OS(nil))
+	return d.open(ctx, create, func(s app.Store) error { return fn(ledger.New(ledger.Options{Store: s, Now: s.Now})) })
+}
+
+func (d store) open(ctx context.Context, create bool, fn func(app.Store) error) error {
+	where, err := config.LoadStore(d.table(), config.OS(nil))
 	if err != nil {
 		return err
 	}
-	if !app.HasStore(dir) && !create {
-		return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
+	if !app.HasStore(where) && !create {
+		return hinted{fmt.Errorf("there is no ledger in %s", where.Data), "start the server once, or give its directory: --data DIR"}
 	}
-	s, err := app.OpenStore(ctx, dir)
+	s, err := app.OpenStore(ctx, where, nil)
 	if err != nil {
-		return hinted{err, "look at " + dir + "; nothing in it was changed"}
+		return hinted{err, hintStore(where)}
 	}
-	return errors.Join(fn(ledger.New(ledger.Options{Store: s})), s.Close())
+	return errors.Join(fn(s), s.Close())
+}
+
+// hintStore says what to do about a ledger that cannot be opened.
+func hintStore(where config.Store) string {
+	if where.Database != "" {
+		return "check that PostgreSQL runs, and DATABASE_URL; nothing in it was changed"
+	}
+	return "look at " + where.Data + "; nothing in it was changed"
 }
 
 type stateCmd struct {
@@ -149,40 +164,69 @@ type lanesCmd struct {
 type lanesListCmd struct{ store }
 
 // Help shows an example.
-func (lanesListCmd) Help() string { return "Example:\n\n  shipbell lanes" }
+func (lanesListCmd) Help() string {
+	return "Where several replicas share a database, their leases follow: which of them delivers, asks Cloudflare and deletes what is old.\n\nExample:\n\n  shipbell lanes"
+}
 
 // Run prints the lanes.
 func (c lanesListCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
-		lanes, err := l.Lanes(ctx)
+	return c.open(ctx, false, func(store app.Store) error {
+		lanes, err := ledger.New(ledger.Options{Store: store}).Lanes(ctx)
 		if err != nil {
 			return err
 		}
-		if len(lanes) == 0 {
-			_, err := fmt.Fprintln(s.out, "no lane yet: nothing was announced")
+		leases, err := store.Leases(ctx)
+		if err != nil {
 			return err
 		}
-		w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "CHANNEL\tSTATUS\tBACKLOG\tLAST SUCCESS\tREASON")
-		for _, lane := range lanes {
-			status, reason := "ok", lane.Note
-			switch {
-			case lane.Pause != nil:
-				status, reason = "paused", lane.Pause.Reason
-				if lane.Pause.Hint != "" {
-					reason += " (" + lane.Pause.Hint + ")"
-				}
-			case lane.ParkedUntil.After(time.Now()):
-				status, reason = "parked until "+lane.ParkedUntil.Format(time.TimeOnly)+" UTC", lane.ParkedFor
-			}
-			last := "never"
-			if !lane.LastSuccess.IsZero() {
-				last = lane.LastSuccess.Format(time.DateTime) + " UTC"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", lane.Channel, status, lane.Backlog, last, reason)
+		if err := printLanes(s.out, lanes, store.Now()); err != nil {
+			return err
 		}
-		return w.Flush()
+		return printLeases(s.out, leases, store.Now())
 	})
+}
+
+func printLanes(out io.Writer, lanes []shipbell.Lane, now time.Time) error {
+	if len(lanes) == 0 {
+		_, err := fmt.Fprintln(out, "no lane yet: nothing was announced")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "CHANNEL\tSTATUS\tBACKLOG\tLAST SUCCESS\tREASON")
+	for _, lane := range lanes {
+		status, reason := "ok", lane.Note
+		switch {
+		case lane.Pause != nil:
+			status, reason = "paused", lane.Pause.Reason
+			if lane.Pause.Hint != "" {
+				reason += " (" + lane.Pause.Hint + ")"
+			}
+		case lane.ParkedUntil.After(now):
+			status, reason = "parked until "+lane.ParkedUntil.Format(time.TimeOnly)+" UTC", lane.ParkedFor
+		case reason == "" && lane.LastErrorAt.After(lane.LastSuccess):
+			reason = lane.LastErrorAt.Format(time.TimeOnly) + " UTC: " + lane.LastError
+		}
+		last := "never"
+		if !lane.LastSuccess.IsZero() {
+			last = lane.LastSuccess.Format(time.DateTime) + " UTC"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", lane.Channel, status, lane.Backlog, last, reason)
+	}
+	return w.Flush()
+}
+
+// printLeases shows which replica does what only one may; nothing where there are
+// no replicas.
+func printLeases(out io.Writer, leases []shipbell.Lease, now time.Time) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nLEASE\tHOLDER\tENDS, UNLESS RENEWED")
+	for _, l := range leases {
+		fmt.Fprintf(w, "%s\t%s\tin %d s\n", l.Name, l.Holder, int(l.Until.Sub(now).Seconds()))
+	}
+	return w.Flush()
 }
 
 type lanesResumeCmd struct {

@@ -26,7 +26,6 @@ import (
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/route"
-	"github.com/shipbell/shipbell/internal/store/sqlite"
 	"github.com/shipbell/shipbell/internal/web"
 )
 
@@ -58,7 +57,8 @@ type App struct {
 	log        *slog.Logger
 	settings   config.Settings
 	lock       *flock.Flock
-	store      *sqlite.Store
+	store      ledger.Store
+	replicas   *replicas // nil when this server is alone
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
 	asks       *asking // nil when Cloudflare is not asked
@@ -82,16 +82,22 @@ func Open(ctx context.Context, o Options) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context, o Options) (err error) {
-	if a.lock, err = lock(o.Settings.Data); err != nil {
-		return err
-	}
-	if a.store, err = OpenStore(ctx, o.Settings.Data); err != nil {
-		return err
-	}
-	if a.token = o.Settings.NotifyToken; a.token == "" {
-		if a.token, a.madeToken, err = ownToken(o.Settings.Data); err != nil {
+	now := time.Now
+	if where := o.Settings.Store; where.Database != "" {
+		if err := a.openShared(ctx, o); err != nil {
 			return err
 		}
+		now = a.replicas.store.Now
+	} else {
+		if a.lock, err = lock(where.Data); err != nil {
+			return err
+		}
+		if a.store, err = OpenStore(ctx, where, a.log); err != nil {
+			return err
+		}
+	}
+	if err := a.findToken(ctx); err != nil {
+		return err
 	}
 	o.Log.Hide(a.token)
 	o.Log.Hide(o.Settings.TelegramToken)
@@ -110,6 +116,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	a.ledger = ledger.New(ledger.Options{
 		Store:  a.store,
 		Router: table,
+		Now:    now,
 		Asked:  o.Settings.Cloudflare.Token != "",
 		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
 		Log:    a.log,
@@ -120,14 +127,18 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Render:     render.Announcement,
 		NothingDue: nothingDue,
 		Grace:      grace,
+		While:      a.replicas.while(),
+		Now:        now,
+		Asleep:     a.replicas.asleep(),
 		Log:        a.log,
 	})
-	a.asks = a.makeAsking(o, table.Projects)
+	a.asks = a.makeAsking(o, table.Projects, now)
 	o.Log.Hide(o.Settings.WebhookSecret)
 	a.http = web.New(web.Options{
 		Ledger: a.ledger, Token: a.token, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
-		Version: o.Version, Started: time.Now(), Log: a.log,
+		Version: o.Version, Started: now(), Now: now, Log: a.log,
+		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
 	}).HTTPServer()
 	a.silent = watchSilent(a.http)
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
@@ -216,20 +227,21 @@ func (a *App) Run(ctx context.Context) error {
 			cancel(fmt.Errorf("serve: %w", err))
 		}
 	})
+	while := a.while()
+	if a.replicas != nil {
+		group.Go(func() { a.replicas.keeper.Run(ctx) })
+		group.Go(func() { a.replicas.store.Listen(ctx, a.heard()) })
+	}
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
-	group.Go(func() { a.sweep(ctx) })
+	group.Go(func() { while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
-	group.Go(func() { a.watch(ctx) })
+	group.Go(func() { while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })
-		group.Go(func() { _ = a.asks.poller.Run(ctx) })
-		if a.asks.consumer != nil {
-			group.Go(func() { _ = a.asks.consumer.Run(ctx) })
-		}
 	} else {
 		a.log.Info("Cloudflare is not asked: what is not pushed is not known", "hint", "set CLOUDFLARE_API_TOKEN to a token that may read")
 	}
-	a.log.Info("ready", "url", a.URL(), "data", a.settings.Data, "channels", a.channels)
+	a.log.Info("ready", append([]any{"url", a.URL(), "channels", a.channels}, a.kept()...)...)
 
 	<-ctx.Done()
 	a.log.Info("stopping", "within", grace.String())

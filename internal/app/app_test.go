@@ -66,7 +66,7 @@ func start(t *testing.T, change ...func(*config.Settings)) *server {
 	}
 	t.Cleanup(stop)
 	s.settings = config.Settings{
-		Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), NotifyToken: notifyToken,
+		Listen: "127.0.0.1:0", Store: config.Store{Data: filepath.Join(t.TempDir(), "data")}, NotifyToken: notifyToken,
 		TelegramToken: s.fake.Token(), TelegramChats: fmt.Sprint(group), TelegramAPI: api, TelegramFree: true,
 		Retention: 400 * 24 * time.Hour,
 	}
@@ -284,7 +284,7 @@ func TestSecretsStayOut(t *testing.T) {
 
 func TestFirstStartMakesAToken(t *testing.T) {
 	s := start(t, func(c *config.Settings) { c.NotifyToken = "" })
-	path := filepath.Join(s.settings.Data, app.TokenFile)
+	path := filepath.Join(s.settings.Store.Data, app.TokenFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestTwoServersOnOneDirectory(t *testing.T) {
 // TestImportWhileRunning: another process imports, the server knows at once.
 func TestImportWhileRunning(t *testing.T) {
 	s := start(t)
-	store, err := app.OpenStore(t.Context(), s.settings.Data)
+	store, err := app.OpenStore(t.Context(), s.settings.Store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/route"
 	"github.com/shipbell/shipbell/internal/source/cloudflare"
@@ -26,8 +28,14 @@ const CloudflareScopes = cloudflare.ReadScopes
 type asking struct {
 	client   *cloudflare.Client
 	settings config.Cloudflare
+	make     func() (*cloudflare.Poller, *cloudflare.Consumer)
+
+	mu sync.Mutex
+	// The parts are made anew each time this replica begins to ask: what they
+	// keep in mind may be out of date by then. Both are nil while another replica
+	// asks, and the consumer without a queue.
 	poller   *cloudflare.Poller
-	consumer *cloudflare.Consumer // nil without a queue
+	consumer *cloudflare.Consumer
 }
 
 // newClient makes the client of Cloudflare's API.
@@ -38,25 +46,59 @@ func newClient(c config.Cloudflare, version string) *cloudflare.Client {
 	})
 }
 
-func (a *App) makeAsking(o Options, projects route.Projects) *asking {
+func (a *App) makeAsking(o Options, projects route.Projects, now func() time.Time) *asking {
 	c := o.Settings.Cloudflare
 	if c.Token == "" {
 		return nil
 	}
 	o.Log.Hide(c.Token)
 	client := newClient(c, o.Version)
-	asks := &asking{client: client, settings: c, poller: cloudflare.NewPoller(cloudflare.PollerOptions{
-		Client: client, Ledger: a.ledger, Accounts: c.Accounts, Interval: c.Interval,
-		Allow: allow(projects), Log: a.log,
-	})}
-	if c.Queue != "" {
-		asks.consumer = cloudflare.NewConsumer(cloudflare.ConsumerOptions{
+	return &asking{client: client, settings: c, make: func() (*cloudflare.Poller, *cloudflare.Consumer) {
+		poller := cloudflare.NewPoller(cloudflare.PollerOptions{
+			Client: client, Ledger: a.ledger, Accounts: c.Accounts, Interval: c.Interval,
+			Allow: allow(projects), Now: now, Log: a.log,
+		})
+		if c.Queue == "" {
+			return poller, nil
+		}
+		return poller, cloudflare.NewConsumer(cloudflare.ConsumerOptions{
 			Client: client, Ledger: a.ledger, Accounts: c.Accounts, Queue: c.Queue,
 			Interval: min(c.Interval, cloudflare.DefaultPullInterval),
-			Allow:    allow(projects), Base: asks.poller.Base, Heard: asks.poller.Wake, Log: a.log,
+			Allow:    allow(projects), Base: poller.Base, Heard: poller.Wake, Now: now, Log: a.log,
 		})
+	}}
+}
+
+// run asks until ctx is done, and gives what looks at deployments its witness.
+func (a *asking) run(ctx context.Context, watch func(context.Context, ledger.Witness)) {
+	poller, consumer := a.make()
+	a.set(poller, consumer)
+	defer a.set(nil, nil)
+	var group sync.WaitGroup
+	group.Go(func() { _ = poller.Run(ctx) })
+	if consumer != nil {
+		group.Go(func() { _ = consumer.Run(ctx) })
 	}
-	return asks
+	watch(ctx, poller)
+	group.Wait()
+}
+
+func (a *asking) set(poller *cloudflare.Poller, consumer *cloudflare.Consumer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.poller, a.consumer = poller, consumer
+}
+
+// wake makes the poller look soon, if it is here.
+func (a *asking) wake() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.poller != nil {
+		a.poller.Wake()
+	}
 }
 
 // allow reports whether people want to hear of a project.
@@ -89,12 +131,18 @@ func (a *asking) introduce(ctx context.Context, log *slog.Logger) {
 	log.Info("asking Cloudflare", "accounts", checkup.Accounts, "every", a.settings.Interval.String())
 }
 
-// hearings says how well each source can be heard.
+// hearings says how well each source can be heard by this replica, if it is the
+// one that asks.
 func (a *asking) hearings() []shipbell.Hearing {
 	if a == nil {
 		return nil
 	}
-	hearings := []shipbell.Hearing{a.poller.Hearing()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var hearings []shipbell.Hearing
+	if a.poller != nil {
+		hearings = append(hearings, a.poller.Hearing())
+	}
 	if a.consumer != nil {
 		hearings = append(hearings, a.consumer.Hearing())
 	}
@@ -113,26 +161,26 @@ func (a *App) hook(secret string) *web.Hook {
 			return alert.Events, err
 		},
 		// A notification says little; the API tells the rest.
-		Nudge: func() {
-			if a.asks != nil {
-				a.asks.poller.Wake()
-			}
-		},
+		Nudge: a.nudge,
 	}
 }
 
-// watch looks again, from time to time, at what nothing is heard of any more.
+// watch asks Cloudflare, if it is asked at all, and looks again, from time to time,
+// at what nothing is heard of any more. Both go together: the looks need to know
+// when the account was last seen completely.
 func (a *App) watch(ctx context.Context) {
+	if a.asks == nil {
+		a.look(ctx, nil)
+		return
+	}
+	a.asks.run(ctx, a.look)
+}
+
+func (a *App) look(ctx context.Context, witness ledger.Witness) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
-		var err error
-		if a.asks == nil {
-			_, err = a.ledger.Watch(ctx, nil)
-		} else {
-			_, err = a.ledger.Watch(ctx, a.asks.poller)
-		}
-		if err != nil && ctx.Err() == nil {
+		if _, err := a.ledger.Watch(ctx, witness); err != nil && ctx.Err() == nil {
 			a.log.Error("could not look for deployments that do not end; trying again", "error", err)
 		}
 		select {

@@ -7,12 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/postgres"
 	"github.com/shipbell/shipbell/internal/store/sqlite"
 )
 
@@ -25,17 +31,51 @@ const (
 	TokenFile = "token"
 )
 
-// HasStore reports whether a data directory has a store.
-func HasStore(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, databaseFile))
+// HasStore reports whether there is a store. One in a database is there, or its
+// opening says why not.
+func HasStore(where config.Store) bool {
+	if where.Database != "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(where.Data, databaseFile))
 	return err == nil
 }
 
-// OpenStore opens the ledger's store in a data directory, beside a running
-// server if there is one.
-func OpenStore(ctx context.Context, dir string) (*sqlite.Store, error) {
-	return sqlite.Open(ctx, filepath.Join(dir, databaseFile))
+// Store is the ledger's store, in either engine.
+type Store interface {
+	ledger.Store
+	// Now is the time by which the store goes.
+	Now() time.Time
+	// Leases returns those that are held; none where one process holds all.
+	Leases(ctx context.Context) ([]shipbell.Lease, error)
 }
+
+// OpenStore opens the ledger's store, beside running servers if there are some.
+// Log may be nil.
+func OpenStore(ctx context.Context, where config.Store, log *slog.Logger) (Store, error) {
+	if where.Database == "" {
+		s, err := sqlite.Open(ctx, filepath.Join(where.Data, databaseFile))
+		if err != nil {
+			return nil, err
+		}
+		return alone{s}, nil
+	}
+	return openShared(ctx, where, log)
+}
+
+// openShared opens a store that several replicas use.
+func openShared(ctx context.Context, where config.Store, log *slog.Logger) (*postgres.Store, error) {
+	return postgres.Open(ctx, postgres.Options{URL: where.Database, Connections: where.Connections, Timeout: where.Timeout, Log: log})
+}
+
+// alone is a store that the processes of one machine use.
+type alone struct{ *sqlite.Store }
+
+// Now implements [Store].
+func (alone) Now() time.Time { return time.Now() }
+
+// Leases implements [Store]: the lock on the data directory is the only one.
+func (alone) Leases(context.Context) ([]shipbell.Lease, error) { return nil, nil }
 
 // ErrInUse says that another server runs on a data directory.
 var ErrInUse = errors.New("another shipbell server uses this data directory")
@@ -61,6 +101,21 @@ func lock(dir string) (*flock.Flock, error) {
 // tokenBytes is the entropy of a token made here.
 const tokenBytes = 32
 
+// newToken makes a token.
+func newToken() string {
+	random := make([]byte, tokenBytes)
+	_, _ = rand.Read(random) // never fails
+	return "sb_" + base64.RawURLEncoding.EncodeToString(random)
+}
+
+// sharedToken returns the token that replicas keep in their database; the first
+// of them makes it.
+func sharedToken(ctx context.Context, s *postgres.Store) (token string, made bool, err error) {
+	offered := newToken()
+	token, err = s.Secret(ctx, "notify_token", offered)
+	return token, token == offered, err
+}
+
 // ownToken returns the token kept in the data directory, and makes it where
 // there is none. made tells which.
 func ownToken(dir string) (token string, made bool, err error) {
@@ -75,9 +130,7 @@ func ownToken(dir string) (token string, made bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", false, fmt.Errorf("token: %w", err)
 	}
-	random := make([]byte, tokenBytes)
-	_, _ = rand.Read(random) // never fails
-	token = "sb_" + base64.RawURLEncoding.EncodeToString(random)
+	token = newToken()
 	if err := writeNew(path, token+"\n"); err != nil {
 		return "", false, fmt.Errorf("token: %w", err)
 	}

@@ -29,10 +29,13 @@ import (
 // to say about it: name is the flag, setting the environment variable, fallback
 // the default, accepts the accepted form. A secret has no flag, because the
 // arguments of a process can be seen by others, but can be in a file that
-// SETTING_FILE names.
+// SETTING_FILE names. An address that need not hold a secret has both.
 type Table struct {
 	Listen           string `name:"listen" setting:"SHIPBELL_LISTEN" fallback:"127.0.0.1:8787" placeholder:"HOST:PORT" accepts:"HOST:PORT, such as 127.0.0.1:8787 or :8787 for all addresses" help:"Address to listen on."`
 	Data             string `name:"data" setting:"SHIPBELL_DATA" placeholder:"DIR" accepts:"a directory that can be written" help:"Directory of the SQLite file and the token; the user's data directory unless given."`
+	DatabaseURL      string `name:"database" setting:"DATABASE_URL" secret:"true" placeholder:"URL" accepts:"postgres://USER:PASSWORD@HOST:5432/DATABASE, with sslmode, search_path and others as parameters" help:"PostgreSQL database of several replicas, in place of the SQLite file. Give a password by the environment or the file."`
+	DatabaseConns    string `name:"database-connections" setting:"SHIPBELL_DATABASE_CONNECTIONS" fallback:"8" placeholder:"N" accepts:"a number from 4 to 100" help:"Most connections of this replica to PostgreSQL."`
+	DatabaseTimeout  string `name:"database-timeout" setting:"SHIPBELL_DATABASE_TIMEOUT" fallback:"10s" placeholder:"DURATION" accepts:"a duration such as 10s; 1s to 5m" help:"Longest time that a statement in PostgreSQL may take."`
 	NotifyToken      string `kong:"-" setting:"DEPLOY_NOTIFY_TOKEN" secret:"true" accepts:"text without spaces" help:"Token that a push must bear; made on first start and kept in the data directory unless given."`
 	TelegramBotToken string `kong:"-" setting:"TELEGRAM_BOT_TOKEN" secret:"true" accepts:"the token that @BotFather gave, such as 123456789:AAE…" help:"Token of the Telegram bot that posts the messages."`
 	TelegramChatID   string `name:"telegram-chat" setting:"TELEGRAM_CHAT_ID" placeholder:"CHAT,…" accepts:"chat ids separated by commas: -1001234567890, @channel, -1001234567890:45 for topic 45" help:"Telegram chats that get the messages."`
@@ -53,7 +56,7 @@ type Table struct {
 // Settings are the settings, read.
 type Settings struct {
 	Listen         string
-	Data           string
+	Store          Store
 	NotifyToken    string // empty: the one in the data directory
 	TelegramToken  string
 	TelegramChats  string
@@ -65,6 +68,15 @@ type Settings struct {
 	PageProjects   string
 	Retention      time.Duration
 	LogLevel       string
+}
+
+// Store says where the ledger is kept.
+type Store struct {
+	Data     string // directory of the SQLite file; not needed with a Database
+	Database string // address of a PostgreSQL database, with its password; empty: SQLite
+	// Connections and Timeout bound the use of the database.
+	Connections int
+	Timeout     time.Duration
 }
 
 // Cloudflare says how Cloudflare is asked.
@@ -202,16 +214,45 @@ func Load(t Table, from Sources) (Settings, error) {
 	return s, nil
 }
 
-// DataDir reads the one setting that commands on a data directory need; what is
-// wrong with others is not their business. Flag may be empty.
-func DataDir(flag string, from Sources) (string, error) {
+// LoadStore reads the settings that commands on a ledger need; what is wrong with
+// others is not their business. Flags may be empty.
+func LoadStore(flags Table, from Sources) (Store, error) {
 	l := loader{Sources: from}
 	l.readDotEnv()
-	dir := l.dataDir(cmp.Or(flag, l.get("SHIPBELL_DATA")))
-	if len(l.problems) > 0 {
-		return "", l.problems
+	for f := range fields(&flags) {
+		if strings.Contains(f.Setting, "DATA") && *f.value == "" {
+			*f.value = cmp.Or(l.lookup(f.Option), f.Fallback)
+		}
 	}
-	return dir, nil
+	s := l.store(flags)
+	if len(l.problems) > 0 {
+		return Store{}, l.problems
+	}
+	return s, nil
+}
+
+// The ranges of the settings of a database. Four connections are the least: one
+// that writes, one that listens, one for leases, and one that reads.
+const (
+	minConnections, maxConnections = 4, 100
+	minTimeout, maxTimeout         = time.Second, 5 * time.Minute
+)
+
+func (l *loader) store(t Table) Store {
+	s := Store{Database: t.DatabaseURL}
+	if s.Database == "" {
+		s.Data = l.dataDir(t.Data)
+	} else if u, err := url.Parse(s.Database); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		l.problem("DATABASE_URL", "not the address of a PostgreSQL database")
+	}
+	var err error
+	if s.Connections, err = strconv.Atoi(t.DatabaseConns); err != nil || s.Connections < minConnections || s.Connections > maxConnections {
+		l.problem("SHIPBELL_DATABASE_CONNECTIONS", "%q cannot be understood", t.DatabaseConns)
+	}
+	if s.Timeout, err = time.ParseDuration(t.DatabaseTimeout); err != nil || s.Timeout < minTimeout || s.Timeout > maxTimeout {
+		l.problem("SHIPBELL_DATABASE_TIMEOUT", "%q cannot be understood", t.DatabaseTimeout)
+	}
+	return s
 }
 
 // dataDir returns the directory that was given, or the user's.
@@ -342,7 +383,7 @@ var botToken = regexp.MustCompile(`^\d+:[A-Za-z0-9_-]+$`)
 
 func (l *loader) settings(t Table) Settings {
 	s := Settings{
-		Listen: t.Listen, Data: l.dataDir(t.Data), NotifyToken: t.NotifyToken,
+		Listen: t.Listen, Store: l.store(t), NotifyToken: t.NotifyToken,
 		TelegramToken: t.TelegramBotToken, TelegramChats: t.TelegramChatID, TelegramAPI: strings.TrimSuffix(t.TelegramAPIURL, "/"),
 		WorkerProjects: t.WorkerProjects, PageProjects: t.PageProjects, LogLevel: strings.ToLower(t.LogLevel),
 	}

@@ -42,19 +42,19 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Settings{
-		Listen: "127.0.0.1:8787", Data: s.Data, TelegramAPI: "https://api.telegram.org",
+		Listen: "127.0.0.1:8787", Store: config.Store{Data: s.Store.Data, Connections: 8, Timeout: 10 * time.Second}, TelegramAPI: "https://api.telegram.org",
 		Cloudflare: config.Cloudflare{API: "https://api.cloudflare.com/client/v4", Interval: time.Minute},
 		Retention:  400 * 24 * time.Hour, LogLevel: "info",
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
-	if !strings.HasSuffix(s.Data, "shipbell") || !strings.HasPrefix(s.Data, "/home/dev") {
-		t.Errorf("data directory %s", s.Data)
+	if !strings.HasSuffix(s.Store.Data, "shipbell") || !strings.HasPrefix(s.Store.Data, "/home/dev") {
+		t.Errorf("data directory %s", s.Store.Data)
 	}
 	s, err = config.Load(config.Table{}, from(map[string]string{"XDG_DATA_HOME": "/data"}))
-	if err != nil || s.Data != filepath.Join("/data", "shipbell") {
-		t.Errorf("with XDG_DATA_HOME: %s, %v", s.Data, err)
+	if err != nil || s.Store.Data != filepath.Join("/data", "shipbell") {
+		t.Errorf("with XDG_DATA_HOME: %s, %v", s.Store.Data, err)
 	}
 }
 
@@ -171,19 +171,52 @@ func TestEveryOptionExplainsItself(t *testing.T) {
 		if o.Setting == "" || o.Help == "" || o.Accepts == "" || !strings.HasSuffix(o.Help, ".") {
 			t.Errorf("an option that does not explain itself: %+v", o)
 		}
-		if o.Secret == (o.Flag != "") {
+		if o.Secret == (o.Flag != "") && o.Setting != "DATABASE_URL" {
 			t.Errorf("%s: a secret has no flag, and everything else has one", o.Setting)
 		}
 	}
 }
 
-// TestDataDir: commands on a data directory do not care for other settings.
-func TestDataDir(t *testing.T) {
-	broken := from(map[string]string{"SHIPBELL_DATA": "/data", "TELEGRAM_CHAT_ID": "-1", "DEPLOY_NOTIFY_TOKEN_FILE": "/nowhere"})
-	if dir, err := config.DataDir("", broken); err != nil || dir != "/data" {
-		t.Errorf("%s, %v", dir, err)
+// TestStore: commands on a ledger do not care for other settings, and a database
+// needs no directory.
+func TestStore(t *testing.T) {
+	const secret = "sEcReT"
+	url := "postgres://shipbell:" + secret + "@db.example:5432/shipbell?sslmode=require"
+	usual := config.Store{Connections: 8, Timeout: 10 * time.Second}
+	with := func(s config.Store, data, database string) config.Store {
+		s.Data, s.Database = data, database
+		return s
 	}
-	if dir, err := config.DataDir("/flag", broken); err != nil || dir != "/flag" {
-		t.Errorf("%s, %v", dir, err)
+	for _, test := range []struct {
+		name  string
+		flags config.Table
+		env   map[string]string
+		want  config.Store
+		err   string
+	}{
+		{name: "directory", env: map[string]string{"SHIPBELL_DATA": "/data", "TELEGRAM_CHAT_ID": "-1", "DEPLOY_NOTIFY_TOKEN_FILE": "/nowhere"}, want: with(usual, "/data", "")},
+		{name: "flag", flags: config.Table{Data: "/flag"}, env: map[string]string{"SHIPBELL_DATA": "/data"}, want: with(usual, "/flag", "")},
+		{name: "database", env: map[string]string{"DATABASE_URL": url, "SHIPBELL_DATA": "/data"}, want: with(usual, "", url)},
+		{name: "no home", env: map[string]string{"DATABASE_URL": url, "HOME": ""}, want: with(usual, "", url)},
+		{name: "file", env: map[string]string{"DATABASE_URL_FILE": write(t, url+"\n")}, want: with(usual, "", url)},
+		{
+			name: "bounds", flags: config.Table{DatabaseURL: url, DatabaseConns: "20"}, env: map[string]string{"SHIPBELL_DATABASE_TIMEOUT": "2s"},
+			want: config.Store{Database: url, Connections: 20, Timeout: 2 * time.Second},
+		},
+		{name: "another engine", env: map[string]string{"DATABASE_URL": "mysql://x:" + secret + "@h/d"}, err: "DATABASE_URL: not the address of a PostgreSQL database; accepted: postgres://"},
+		{name: "garbage", env: map[string]string{"DATABASE_URL": "postgres://x:" + secret + "@h:port/d"}, err: "DATABASE_URL: not the address"},
+		{name: "too few", env: map[string]string{"SHIPBELL_DATABASE_CONNECTIONS": "3"}, err: `SHIPBELL_DATABASE_CONNECTIONS: "3" cannot be understood; accepted: a number from 4`},
+		{name: "for ever", env: map[string]string{"SHIPBELL_DATABASE_TIMEOUT": "1h"}, err: `SHIPBELL_DATABASE_TIMEOUT: "1h" cannot be understood`},
+	} {
+		got, err := config.LoadStore(test.flags, from(test.env))
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) || strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: error %v, want %s", test.name, err, test.err)
+			}
+			continue
+		}
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %+v, %v; want %+v", test.name, got, err, test.want)
+		}
 	}
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
+	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/dispatch"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/route"
 	"github.com/shipbell/shipbell/internal/source/cloudflare"
-	"github.com/shipbell/shipbell/internal/store/sqlite"
 	"github.com/shipbell/shipbell/internal/web"
 )
 
@@ -40,7 +40,7 @@ type remotes struct {
 
 // monitor is Shipbell.
 type monitor struct {
-	store      *sqlite.Store
+	store      app.Store
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
 	poller     *cloudflare.Poller
@@ -60,7 +60,7 @@ func openMonitor(ctx context.Context, data, version string, clock *clock, r remo
 		log.Hide(secret)
 	}
 	var err error
-	if m.store, err = app.OpenStore(ctx, data); err != nil {
+	if m.store, err = app.OpenStore(ctx, config.Store{Data: data}, nil); err != nil {
 		return nil, err
 	}
 	chats, err := telegram.ParseChats(fmt.Sprint(chatID))

@@ -100,7 +100,14 @@ func (b *budget) release() {
 	b.parked = time.Time{}
 }
 
-// load adds requests that were made before this process started.
+// reset forgets everything: what counts is loaded again.
+func (b *budget) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recent, b.parked = nil, time.Time{}
+}
+
+// load adds requests that were made before this process held the lane.
 func (b *budget) load(recent []time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,12 +60,47 @@ type Options struct {
 	NothingDue func(error) (next time.Time, ok bool)
 	// Grace is how long a request under way at shut-down may take.
 	Grace time.Duration
-	Log   *slog.Logger
+	// While runs a function whenever this replica holds the lease of that name,
+	// until ctx is done; nil where there is one replica. The context that the
+	// function gets is done when the lease is lost, and bears its grant.
+	While func(ctx context.Context, name shipbell.LeaseName, run func(context.Context))
+	// Now tells the time by which lanes are stored, the same in all replicas; nil
+	// means the system clock.
+	Now func() time.Time
+	// Asleep is how long a lane without work sleeps; wakes end it. 0 means an
+	// hour: they are heard where there is one replica.
+	Asleep time.Duration
+	Log    *slog.Logger
 }
 
 // Dispatcher runs one lane per channel.
 type Dispatcher struct {
+	Options
 	lanes map[shipbell.ChannelID]*lane
+	// groups are the lanes that share a budget. They are held together: nobody
+	// could keep within a budget of which others spend.
+	groups []group
+}
+
+// group are lanes that share a budget.
+type group struct {
+	name   string
+	budget *budget
+	lanes  []*lane
+}
+
+// LeaseOf returns the lease under which the lanes of a budget are held.
+func LeaseOf(budget string) shipbell.LeaseName { return shipbell.LeaseName("lane:" + budget) }
+
+// Leases returns the lease under which each lane is held.
+func (d *Dispatcher) Leases() map[shipbell.ChannelID]shipbell.LeaseName {
+	leases := make(map[shipbell.ChannelID]shipbell.LeaseName)
+	for _, g := range d.groups {
+		for _, l := range g.lanes {
+			leases[l.channel.ID()] = LeaseOf(g.name)
+		}
+	}
+	return leases
 }
 
 // New makes a dispatcher. Nothing runs before Run.
@@ -72,22 +108,41 @@ func New(o Options) *Dispatcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Dispatcher{lanes: make(map[shipbell.ChannelID]*lane)}
-	budgets := make(map[string]*budget)
+	if o.While == nil {
+		o.While = func(ctx context.Context, _ shipbell.LeaseName, run func(context.Context)) { run(ctx) }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Asleep == 0 {
+		o.Asleep = asleep
+	}
+	d := &Dispatcher{Options: o, lanes: make(map[shipbell.ChannelID]*lane)}
 	for _, c := range o.Channels {
 		b := c.Budget()
-		if budgets[b.Name] == nil {
-			budgets[b.Name] = &budget{limits: b.Limits}
+		i := slices.IndexFunc(d.groups, func(g group) bool { return g.name == b.Name })
+		if i < 0 {
+			i = len(d.groups)
+			d.groups = append(d.groups, group{name: b.Name, budget: &budget{limits: b.Limits}})
 		}
-		d.lanes[c.ID()] = &lane{
+		l := &lane{
 			Options: o,
 			channel: c,
-			budget:  budgets[b.Name],
+			budget:  d.groups[i].budget,
 			wake:    make(chan struct{}, 1),
 			log:     o.Log.With("channel", c.ID()),
 		}
+		d.groups[i].lanes = append(d.groups[i].lanes, l)
+		d.lanes[c.ID()] = l
 	}
 	return d
+}
+
+// WakeAll wakes every lane.
+func (d *Dispatcher) WakeAll() {
+	for c := range d.lanes {
+		d.Wake(c)
+	}
 }
 
 // Wake tells a lane that something may have become stale. It never blocks, may
@@ -104,22 +159,32 @@ func (d *Dispatcher) Wake(c shipbell.ChannelID) {
 // Run delivers until ctx is done. It then starts nothing new and returns when
 // the requests under way have been marked, or their grace is over.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, g := range d.groups {
+		all.Go(func() { d.While(ctx, LeaseOf(g.name), g.run) })
+	}
+	all.Wait()
+	return nil
+}
+
+// run delivers in the lanes of a group until ctx is done.
+func (g group) run(ctx context.Context) {
 	// All lanes are read before the first one starts: a lane must know what
-	// another one on its budget sent before a restart, and for how long that one
-	// was told to wait.
-	for _, l := range d.lanes {
+	// another one on its budget sent before, here or in another replica, and for
+	// how long that one was told to wait.
+	g.budget.reset()
+	for _, l := range g.lanes {
 		for !l.load(ctx) {
 			if !sleep(ctx, storeRetry, nil) {
-				return nil
+				return
 			}
 		}
 	}
-	var group sync.WaitGroup
-	for _, l := range d.lanes {
-		group.Go(func() { l.run(ctx) })
+	var all sync.WaitGroup
+	for _, l := range g.lanes {
+		all.Go(func() { l.run(ctx) })
 	}
-	group.Wait()
-	return nil
+	all.Wait()
 }
 
 // asDeliveryError classifies an error that a channel did not.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -28,7 +29,8 @@ const (
 	maxPark = 24 * time.Hour
 	// So many answers "it moved" in a row are no longer believed.
 	maxMoves = 5
-	// asleep is how long a lane without work sleeps; wakes end it.
+	// asleep is how long a lane without work sleeps unless it is said; wakes end
+	// it.
 	asleep = time.Hour
 )
 
@@ -84,15 +86,17 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	return true
 }
 
+// load reads the lane as whoever held it last has left it.
 func (l *lane) load(ctx context.Context) bool {
 	state, err := l.Ledger.Lane(ctx, l.channel.ID())
 	if err != nil {
 		l.logStore("read lane", err)
 		return false
 	}
-	l.state = state
+	l.state, l.moves, l.looked = state, 0, time.Time{}
+	l.plain, l.alone, l.kept = target{}, target{}, target{}
 	// The clock may have been ahead when these were stored.
-	now := time.Now()
+	now := l.Now()
 	for i, at := range l.state.Recent {
 		if at.After(now) {
 			l.state.Recent[i] = now
@@ -117,21 +121,21 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 	if wait := l.stands(ctx); wait > 0 {
 		return wait, false
 	}
-	if wait := l.budget.wait(time.Now(), shipbell.UrgencyHigh); wait > 0 {
+	if wait := l.budget.wait(l.Now(), shipbell.UrgencyHigh); wait > 0 {
 		return wait, false
 	}
 	a, s, err := l.Ledger.Stale(ctx, l.channel.ID())
 	if err != nil {
 		if next, ok := l.NothingDue(err); ok {
 			if next.IsZero() {
-				return asleep, true
+				return l.Asleep, true
 			}
-			return max(time.Until(next), time.Millisecond), true
+			return max(next.Sub(l.Now()), time.Millisecond), true
 		}
 		l.logStore("find stale announcement", err)
 		return storeRetry, false
 	}
-	start := time.Now()
+	start := l.Now()
 	m := l.Render(a, s)
 	if m.Empty() || a.Part.Obsolete() && a.Ref == "" {
 		l.skip(ctx, a, s, start)
@@ -140,6 +144,9 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 	if !l.budget.take(start, a.Urgency) {
 		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
 	}
+	if shipbell.Allowed(ctx) != nil {
+		return storeRetry, false // the end of ctx is on its way
+	}
 	l.deliver(ctx, a, s, m, start)
 	return 0, false
 }
@@ -147,7 +154,7 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 // stands returns how long a paused or parked lane still stands, and looks
 // whether a person resumed it.
 func (l *lane) stands(ctx context.Context) time.Duration {
-	parked := time.Until(l.state.ParkedUntil)
+	parked := l.state.ParkedUntil.Sub(l.Now())
 	if l.state.Pause == nil && parked <= 0 {
 		return 0
 	}
@@ -205,7 +212,7 @@ func (l *lane) deliver(ctx context.Context, a shipbell.Announcement, s shipbell.
 	request, cancel := l.graceful(ctx)
 	ref, err := l.channel.Deliver(request, d)
 	cancel()
-	now := time.Now()
+	now := l.Now()
 	l.budget.answered(start, now)
 
 	attempt := shipbell.Attempt{
@@ -309,6 +316,7 @@ func (l *lane) failed(a *shipbell.Announcement, s shipbell.Subject, e *shipbell.
 	level := slog.LevelWarn
 	this := target{a.Deployment, a.Part, revisionOf(s)}
 	logged := about(*a, s)
+	l.state.LastError, l.state.LastErrorAt = e.Error(), now
 	switch e.Fault {
 	case shipbell.FaultRateLimited:
 		l.park(now.Add(e.RetryAfter), e)
@@ -402,13 +410,18 @@ func backOff(tries int, first, most time.Duration) time.Duration {
 
 // mark stores the outcome, and tries again until it is stored: going on
 // without would deliver the same message twice. Only the end of the process,
-// after the grace, gives up.
+// after the grace, gives up, and the loss of the lane: that it is marked then is
+// the ledger's to see to.
 func (l *lane) mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, told []shipbell.Part) {
 	patient, cancel := l.graceful(ctx)
 	defer cancel()
 	for {
 		err := l.Ledger.Mark(context.WithoutCancel(ctx), a, attempt, l.state, told)
 		if err == nil {
+			return
+		}
+		if errors.Is(err, shipbell.ErrLost) {
+			l.log.Warn("the lane went to another replica during a request; a message may be there twice for a moment", "deployment", a.Deployment)
 			return
 		}
 		l.logStore("mark announcement", err)

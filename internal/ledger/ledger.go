@@ -9,6 +9,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -104,12 +105,26 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 	ctx = context.WithoutCancel(ctx)
 	// What can be made ready before the transaction does not hold up others.
 	r := l.recording(e)
-	err := l.store.Update(ctx, func(tx Tx) error { return r.run(tx) }, e.Keys...)
+	err := l.update(ctx, func(tx Tx) error { return r.run(tx) }, e.Keys...)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record event %s of %s: %w", e.ID, e.Keys[0], err)
 	}
 	l.recorded(ctx, r)
 	return r.result, nil
+}
+
+// update runs fn in one transaction, by the right of the grant that ctx bears.
+func (l *Ledger) update(ctx context.Context, fn func(Tx) error, keys ...shipbell.Key) error {
+	g, granted := shipbell.GrantOf(ctx)
+	if !granted {
+		return l.store.Update(ctx, fn, keys...)
+	}
+	return l.store.Update(ctx, func(tx Tx) error {
+		if err := tx.Fence(g.Lease); err != nil {
+			return err
+		}
+		return fn(tx)
+	}, keys...)
 }
 
 // recorded does what follows a commit.
@@ -157,14 +172,22 @@ func (l *Ledger) Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Anno
 }
 
 // Mark stores what an attempt came to, and the lane after it, in one
-// transaction. Told are the parts that this delivery made needless.
+// transaction. Told are the parts that this delivery made needless. When the
+// lease by which it was delivered is another replica's by now, the lane is left to
+// that one and the error is [shipbell.ErrLost]; a message that was posted is kept
+// all the same, so that it is edited, or removed should there be another.
 func (l *Ledger) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane, told []shipbell.Part) error {
-	err := l.store.Update(ctx, func(tx Tx) error {
+	err := l.update(ctx, func(tx Tx) error {
 		if err := mark(tx, a, attempt, told); err != nil {
 			return err
 		}
 		return tx.PutLane(lane)
 	})
+	if errors.Is(err, shipbell.ErrLost) && !attempt.Edit && a.Ref != "" {
+		if late := l.store.Update(ctx, func(tx Tx) error { return mark(tx, a, attempt, nil) }); late != nil {
+			err = late
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("mark deployment %d in %s: %w", a.Deployment, a.Channel, err)
 	}

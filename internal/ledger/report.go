@@ -28,7 +28,7 @@ func (l *Ledger) Report(ctx context.Context, report shipbell.Report) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	var told []shipbell.ChannelID
-	err := l.store.Update(ctx, func(tx Tx) (err error) {
+	err := l.update(ctx, func(tx Tx) (err error) {
 		var late []shipbell.DeploymentID
 		for _, r := range recordings {
 			if err := r.run(tx); err != nil {
@@ -108,7 +108,7 @@ func (l *Ledger) tellMissed(tx Tx, report shipbell.Report, late []shipbell.Deplo
 // again under the same key it is the same bulletin, brought up to date.
 func (l *Ledger) Tell(ctx context.Context, b shipbell.Bulletin) error {
 	channels := l.router.Everywhere()
-	err := l.store.Update(ctx, func(tx Tx) error { return tell(tx, b, channels) })
+	err := l.update(ctx, func(tx Tx) error { return tell(tx, b, channels) })
 	if err != nil {
 		return fmt.Errorf("tell %s: %w", b.Key, err)
 	}

@@ -55,7 +55,7 @@ func (l *Ledger) Import(ctx context.Context, s State) (workers, pages int, err e
 	if err := s.validate(); err != nil {
 		return 0, 0, err
 	}
-	err = l.store.Update(ctx, func(tx Tx) (err error) {
+	err = l.update(ctx, func(tx Tx) (err error) {
 		if workers, err = tx.Remember(shipbell.Worker, s.Workers, l.now()); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (l *Ledger) Sweep(ctx context.Context, r Retention, channels []shipbell.Cha
 	total := 0
 	for {
 		var n int
-		err := l.store.Update(ctx, func(tx Tx) (err error) {
+		err := l.update(ctx, func(tx Tx) (err error) {
 			n, err = tx.Sweep(before, idsBefore, channels, sweepBatch)
 			return err
 		})

@@ -36,6 +36,10 @@ type Tx interface {
 	Ids
 	Memories
 	Watches
+	// Fence returns [shipbell.ErrLost] when the lease has another holder, and keeps
+	// it from getting one before the end of the transaction. A store that one
+	// process uses alone has no leases and returns nil.
+	Fence(lease shipbell.Lease) error
 }
 
 // Found says where a key leads.

@@ -109,7 +109,7 @@ func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
 		}
 		for _, id := range ids {
 			r := &recording{Ledger: l}
-			err := l.store.Update(ctx, func(tx Tx) error { return r.look(tx, id, w) })
+			err := l.update(ctx, func(tx Tx) error { return r.look(tx, id, w) })
 			if err != nil {
 				return changed, fmt.Errorf("watch deployment %d: %w", id, err)
 			}

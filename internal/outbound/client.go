@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/shipbell/shipbell"
 )
 
 const (
@@ -89,6 +91,15 @@ func (c *Client) Do(req *http.Request, secrets ...Secret) (*Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
 	defer cancel()
 	sent := req.Clone(ctx)
+	if sent.Body != nil {
+		sent.Body = &guarded{sent.Body, ctx}
+		if again := sent.GetBody; again != nil { // for a connection that turns out to be closed
+			sent.GetBody = func() (io.ReadCloser, error) {
+				body, err := again()
+				return &guarded{body, ctx}, err
+			}
+		}
+	}
 	if sent.Header.Get("User-Agent") == "" {
 		sent.Header.Set("User-Agent", c.userAgent)
 	}
@@ -109,6 +120,22 @@ func (c *Client) Do(req *http.Request, secrets ...Secret) (*Response, error) {
 		return nil, newError(req, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.maxBody), secrets)
 	}
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// guarded is a body that is only sent while whoever sends it may. It is read at
+// the last moment before the request leaves, after a connection was found: a
+// process that stood still until then must not go on as if nothing had been.
+type guarded struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+// Read implements [io.Reader].
+func (g *guarded) Read(p []byte) (int, error) {
+	if err := shipbell.Allowed(g.ctx); err != nil {
+		return 0, err
+	}
+	return g.ReadCloser.Read(p)
 }
 
 // explain words the error of a request, and tells our own time-out from the

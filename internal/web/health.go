@@ -73,12 +73,15 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 // health is the verbose form: every part and how it is. A part that does not
 // keep pushes from being stored does not make the server unhealthy.
 type health struct {
-	Status  string       `json:"status"` // "ok", or "unhealthy" while pushes cannot be stored
-	Version string       `json:"version"`
-	Uptime  int64        `json:"uptimeSeconds"`
-	Store   storeHealth  `json:"store"`
-	Lanes   []laneHealth `json:"lanes"`
-	// Sources are those that ask Cloudflare; none without a token.
+	Status  string      `json:"status"` // "ok", or "unhealthy" while pushes cannot be stored
+	Version string      `json:"version"`
+	Uptime  int64       `json:"uptimeSeconds"`
+	Store   storeHealth `json:"store"`
+	// Replica is the one that answers; empty where there is one.
+	Replica shipbell.Replica `json:"replica,omitempty"`
+	Lanes   []laneHealth     `json:"lanes"`
+	// Sources are those that ask Cloudflare; none without a token, and none here
+	// while another replica asks.
 	Sources []sourceHealth `json:"sources"`
 }
 
@@ -145,6 +148,9 @@ type laneHealth struct {
 	ParkedFor   string       `json:"parkedFor,omitempty"`
 	Note        string       `json:"note,omitempty"`
 	LastSuccess *time.Time   `json:"lastSuccess,omitempty"`
+	// Holder is the replica that delivers; empty where there is one, and while
+	// nobody does.
+	Holder shipbell.Replica `json:"holder,omitempty"`
 }
 
 type pauseHealth struct {
@@ -154,8 +160,9 @@ type pauseHealth struct {
 }
 
 func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked error) {
-	now := time.Now()
+	now := s.Now()
 	h := health{
+		Replica: s.Replica,
 		Status:  "ok",
 		Version: s.Version,
 		Uptime:  int64(now.Sub(s.Started).Seconds()),
@@ -169,6 +176,10 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 		}
 	}
 	lanes, err := s.lanes.get(r.Context(), lanesFor, s.Ledger.Lanes)
+	holders, failed := s.holders(r.Context())
+	if err == nil {
+		err = failed
+	}
 	if checked == nil {
 		checked = err
 	}
@@ -186,11 +197,30 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 	for _, l := range lanes {
 		configured := slices.Contains(s.Channels, l.Channel)
 		if configured || l.Backlog > 0 {
-			h.Lanes = append(h.Lanes, describe(l, configured, now))
+			lane := describe(l, configured, now)
+			lane.Holder = holders[l.Channel]
+			h.Lanes = append(h.Lanes, lane)
 		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, status, h)
+}
+
+// holders returns which replica delivers in which channel.
+func (s *Server) holders(ctx context.Context) (map[shipbell.ChannelID]shipbell.Replica, error) {
+	if s.Leases == nil {
+		return nil, nil
+	}
+	leases, err := s.leases.get(ctx, lanesFor, s.Leases)
+	holders := make(map[shipbell.ChannelID]shipbell.Replica)
+	for c, name := range s.Held {
+		for _, l := range leases {
+			if l.Name == name {
+				holders[c] = l.Holder
+			}
+		}
+	}
+	return holders, err
 }
 
 func describe(l shipbell.Lane, configured bool, now time.Time) laneHealth {

@@ -34,7 +34,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	now := time.Now()
+	now := s.Now()
 	events, err := s.Hook.Decode(body, now)
 	if err != nil {
 		s.Log.Warn("a notification of Cloudflare's could not be understood", "error", err)

@@ -59,7 +59,15 @@ type Options struct {
 	Channels []shipbell.ChannelID
 	Version  string
 	Started  time.Time
-	Log      *slog.Logger
+	// Now tells the time at which something is taken; nil means the system clock.
+	Now func() time.Time
+	// Leases returns who does what only one replica may; nil where there is one.
+	Leases func(context.Context) ([]shipbell.Lease, error)
+	// Held names the lease under which each channel is delivered to.
+	Held map[shipbell.ChannelID]shipbell.LeaseName
+	// Replica is the name of this one; empty where there is one.
+	Replica shipbell.Replica
+	Log     *slog.Logger
 }
 
 // Server answers requests. Make one with New.
@@ -70,12 +78,16 @@ type Server struct {
 	tarpit *tarpit
 	check  remembered[struct{}]
 	lanes  remembered[[]shipbell.Lane]
+	leases remembered[[]shipbell.Lease]
 }
 
 // New makes the web side.
 func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	s := &Server{Options: o, token: sha256.Sum256([]byte(o.Token)), tarpit: newTarpit()}
 	if o.Hook != nil {
@@ -210,7 +222,7 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	event, err := push.Decode(body, time.Now())
+	event, err := push.Decode(body, s.Now())
 	if err != nil {
 		s.failPush(w, err)
 		return

@@ -130,7 +130,7 @@ func (w *world) startServer() {
 	}
 	w.Cleanup(stop)
 	settings := config.Settings{
-		Listen: "127.0.0.1:0", Data: w.data, NotifyToken: notifyToken,
+		Listen: "127.0.0.1:0", Store: config.Store{Data: w.data}, NotifyToken: notifyToken,
 		TelegramToken: w.telegram.Token(), TelegramChats: fmt.Sprint(group), TelegramAPI: telegram, TelegramFree: true,
 		Cloudflare: config.Cloudflare{
 			Token: readToken, Accounts: []string{w.cloudflare.Account()}, API: w.getenv("CLOUDFLARE_API_BASE_URL"), Interval: lookEvery,

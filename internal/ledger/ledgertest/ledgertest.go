@@ -519,7 +519,7 @@ func laneRoundTrip(s *suite) {
 	want := shipbell.Lane{
 		Channel: ChannelA, Memory: `{"chat":-1001}`, Note: "moved", Recent: []time.Time{Start, Start.Add(time.Second)},
 		ParkedUntil: Start.Add(time.Minute), ParkedFor: "retry after 60", Setbacks: 3,
-		Pause: &shipbell.Pause{At: Start, Reason: "kicked", Hint: "add the bot"}, LastSuccess: Start,
+		Pause: &shipbell.Pause{At: Start, Reason: "kicked", Hint: "add the bot"}, LastSuccess: Start, LastError: "temporary: down", LastErrorAt: Start.Add(-time.Minute),
 	}
 	s.must(s.update(func(tx ledger.Tx) error { return tx.PutLane(want) }))
 	got, err = s.ledger.Lane(s.Context(), ChannelA)

@@ -502,6 +502,8 @@ func (t *tx) forgetDeliveries(id shipbell.DeploymentID) {
 
 func (t *tx) Memory(s shipbell.Source) (string, error) { return t.memories[s], nil }
 
+func (t *tx) Fence(shipbell.Lease) error { return nil }
+
 func (t *tx) PutMemory(s shipbell.Source, memory string) error {
 	put(t, t.memories, s, memory)
 	return nil

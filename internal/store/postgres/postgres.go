@@ -20,7 +20,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +30,6 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/group"
-	"github.com/shipbell/shipbell/internal/store/sqltx"
 )
 
 //go:embed migrations/*.sql
@@ -44,8 +42,14 @@ const (
 )
 
 const (
-	// reserved connections are not for readers: the writer's and the listener's.
-	reserved = 2
+	// schema is where the tables are unless the address says search_path: the
+	// database may be others' as well.
+	schema = "shipbell"
+	// connectTimeout bounds a connection unless the address says connect_timeout.
+	connectTimeout = 5 * time.Second
+	// reserved connections are not for readers: the writer's, the listener's, and
+	// one for leases, which must never wait.
+	reserved = 3
 	// patience is what a transaction may take beyond its statements' time-out
 	// before its connection is given up: the server itself may be gone.
 	patience = 3 * time.Second
@@ -79,9 +83,7 @@ type Store struct {
 	// notifications of its own.
 	name string
 	lock int64
-
-	mu   sync.Mutex
-	idle []*session // readers
+	pool chan *session // readers
 }
 
 // Open connects, and brings the schema up to date. Replicas may do so at the same
@@ -105,6 +107,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
+	_, placed := config.RuntimeParams["search_path"]
+	set("search_path", schema)
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	set("application_name", "shipbell")
 	set("statement_timeout", ms(o.Timeout))
@@ -120,11 +127,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 
 	s := &Store{config: config, timeout: o.Timeout, log: o.Log, db: stdlib.OpenDB(*config)}
-	s.db.SetMaxOpenConns(max(o.Connections, reserved+2))
-	s.db.SetMaxIdleConns(max(o.Connections, reserved+2))
+	readers := max(o.Connections-reserved, 1)
+	s.db.SetMaxOpenConns(readers + reserved)
+	s.db.SetMaxIdleConns(readers + reserved)
 	s.writer = newSession(s)
+	s.pool = make(chan *session, readers)
+	for range readers {
+		s.pool <- newSession(s)
+	}
 	s.queue = group.New(group.Options{Commit: s.commit, Blames: blames})
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, placed); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", s.Place(), err), s.db.Close())
 	}
 	return s, nil
@@ -135,7 +147,10 @@ func (s *Store) Place() string {
 	return fmt.Sprintf("%s at %s:%d", s.config.Database, s.config.Host, s.config.Port)
 }
 
-func (s *Store) prepare(ctx context.Context) error {
+func (s *Store) prepare(ctx context.Context, placed bool) error {
+	if err := s.place(ctx, placed); err != nil {
+		return withoutURL(err)
+	}
 	if err := migrate(ctx, s.db); err != nil {
 		return err
 	}
@@ -146,6 +161,34 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	_, err = s.readClock(ctx)
 	return err
+}
+
+// place sees to it that there is a schema to work in. Placed says that somebody
+// chose it, and so has to make it.
+func (s *Store) place(ctx context.Context, placed bool) error {
+	var current sql.NullString
+	if err := s.db.QueryRowContext(ctx, `SELECT current_schema()`).Scan(&current); err != nil {
+		return err
+	}
+	if current.Valid {
+		return nil
+	}
+	if placed {
+		return fmt.Errorf("there is no schema %s, which search_path names; create it, or leave search_path out", s.config.RuntimeParams["search_path"])
+	}
+	// Replicas that start together must not stumble over one another.
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('shipbell', 0))`)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+schema)
+	}
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -182,35 +225,26 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (s *Store) Close() error {
 	s.queue.Wait()
 	errs := []error{s.writer.close()}
-	for _, r := range s.idle {
-		errs = append(errs, r.close())
+	for range cap(s.pool) {
+		errs = append(errs, (<-s.pool).close())
 	}
 	return errors.Join(append(errs, s.db.Close())...)
 }
 
 // View implements [ledger.Store].
 func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	select {
+	case r := <-s.pool:
+		defer func() { s.pool <- r }()
+		return r.view(fn)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	s.mu.Lock()
-	var r *session
-	if n := len(s.idle); n > 0 {
-		r, s.idle = s.idle[n-1], s.idle[:n-1]
-	} else {
-		r = newSession(s)
-	}
-	s.mu.Unlock()
-	err := r.view(ctx, fn)
-	s.mu.Lock()
-	s.idle = append(s.idle, r)
-	s.mu.Unlock()
-	return err
 }
 
 // Check implements [ledger.Store].
 func (s *Store) Check(ctx context.Context) error {
-	return s.Update(ctx, func(t ledger.Tx) error { return t.(*sqltx.Tx).Touch() })
+	return s.Update(ctx, func(t ledger.Tx) error { return t.(*tx).Touch() })
 }
 
 // Update implements [ledger.Store].

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -64,7 +65,7 @@ func (s *session) once(ctx context.Context, fn func(*carrier) error) (*carrier, 
 	if s.conn == nil {
 		conn, err := s.store.db.Conn(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("connect: %w", withoutURL(err))
+			return nil, withoutURL(err)
 		}
 		s.conn = conn
 	}
@@ -102,7 +103,7 @@ func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) 
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		tx := sqltx.New(c, s.cache, head)
+		tx := &tx{sqltx.New(c, s.cache, head), c}
 		if err := fn(tx); err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) 
 }
 
 // view runs fn on a snapshot.
-func (s *session) view(_ context.Context, fn func(ledger.Tx) error) error {
+func (s *session) view(fn func(ledger.Tx) error) error {
 	return s.with(func(c *carrier) error {
 		c.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 		if err := fn(sqltx.New(c, s.cache, nil)); err != nil {
@@ -365,13 +366,43 @@ func isLockTimeout(err error) bool {
 	return errors.As(err, &e) && e.Code == codeLockTimeout
 }
 
-// withoutURL takes the address, which holds the password, out of an error.
+// withoutURL takes the address, which holds the password, out of an error, and
+// says shortly that nobody could be reached: health shows it to everybody.
 func withoutURL(err error) error {
 	var parse *pgconn.ParseConfigError
 	if errors.As(err, &parse) {
 		return errors.New("the address cannot be understood; accepted: postgres://USER:PASSWORD@HOST:5432/DATABASE")
 	}
-	return err
+	var connect *pgconn.ConnectError
+	if !errors.As(err, &connect) {
+		return err
+	}
+	var refused *pgconn.PgError
+	var network net.Error
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("PostgreSQL refuses the connection: %w", refused)
+	case errors.As(err, &network):
+		return fmt.Errorf("PostgreSQL cannot be reached: %w", network)
+	}
+	return errors.New("PostgreSQL cannot be reached")
+}
+
+// The codes with which PostgreSQL says that it will be there before long.
+const (
+	codeStarting = "57P03"
+	codeCrowded  = "53300"
+)
+
+// Away reports whether an error of Open says that the database may only be away
+// for the moment.
+func Away(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code == codeStarting || refused.Code == codeCrowded
+	}
+	var network net.Error
+	return errors.As(err, &network)
 }
 
 // freeLock ends the session that has kept the lock for so long that others gave

@@ -178,6 +178,8 @@ type laneDoc struct {
 	Setbacks    int       `json:"setbacks,omitempty"`
 	Pause       *pauseDoc `json:"pause,omitempty"`
 	LastSuccess int64     `json:"lastSuccessMs,omitempty"`
+	LastError   string    `json:"lastError,omitempty"`
+	LastErrorAt int64     `json:"lastErrorMs,omitempty"`
 }
 
 type pauseDoc struct {
@@ -193,7 +195,7 @@ func laneFrom(c shipbell.ChannelID, doc []byte) (shipbell.Lane, error) {
 	}
 	l := shipbell.Lane{
 		Channel: c, Memory: d.Memory, Note: d.Note, ParkedUntil: fromMS(d.ParkedUntil), ParkedFor: d.ParkedFor,
-		Setbacks: d.Setbacks, LastSuccess: fromMS(d.LastSuccess),
+		Setbacks: d.Setbacks, LastSuccess: fromMS(d.LastSuccess), LastError: d.LastError, LastErrorAt: fromMS(d.LastErrorAt),
 	}
 	for _, n := range d.Recent {
 		l.Recent = append(l.Recent, fromMS(n))
@@ -219,7 +221,7 @@ func (t *Tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
 func (t *Tx) PutLane(l shipbell.Lane) error {
 	d := laneDoc{
 		Memory: l.Memory, Note: l.Note, ParkedUntil: ms(l.ParkedUntil), ParkedFor: l.ParkedFor,
-		Setbacks: l.Setbacks, LastSuccess: ms(l.LastSuccess),
+		Setbacks: l.Setbacks, LastSuccess: ms(l.LastSuccess), LastError: l.LastError, LastErrorAt: ms(l.LastErrorAt),
 	}
 	if l.ParkedUntil.After(fromMS(d.ParkedUntil)) {
 		d.ParkedUntil++ // rounded up: a lane must not go on too early

@@ -155,6 +155,9 @@ func (t *Tx) wake(c shipbell.ChannelID) {
 // transaction, in order.
 func (t *Tx) Woken() []shipbell.ChannelID { return slices.Sorted(maps.Keys(t.stale)) }
 
+// Fence implements [ledger.Tx] for an engine that one process uses alone.
+func (t *Tx) Fence(shipbell.Lease) error { return nil }
+
 // The names of the rows of meta.
 const (
 	metaCheck    = "check"         // written to prove that writing works
