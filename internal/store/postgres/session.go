@@ -47,13 +47,14 @@ func (s *session) drop() {
 }
 
 // with runs fn on the session's connection. A connection that turns out to have
-// been lost before anything was asked of it is replaced once.
+// been lost before anything was answered on it is replaced once: a restart of the
+// database ends all that are idle.
 func (s *session) with(fn func(*carrier) error) error {
 	for again := false; ; again = true {
 		ctx, cancel := context.WithTimeout(context.Background(), s.store.timeout+patience)
 		c, err := s.once(ctx, fn)
 		cancel()
-		if err == nil || again || c == nil || c.begun || !c.lost {
+		if err == nil || again || c == nil || c.answered || !c.lost {
 			return err
 		}
 	}
@@ -146,7 +147,9 @@ type carrier struct {
 	// rows wait to be added after what is queued; nobody has asked for them.
 	rows  map[*sqltx.Insert]*columns
 	begun bool // something has been sent
-	lost  bool // the connection is of no use any more
+	// answered is set once something has come back.
+	answered bool
+	lost     bool // the connection is of no use any more
 }
 
 func (c *carrier) queue(query string, args ...any) {
@@ -226,6 +229,7 @@ func (c *carrier) send(n int) (pgx.BatchResults, error) {
 			_ = results.Close()
 			return nil, err
 		}
+		c.answered = true
 	}
 	return results, nil
 }
