@@ -51,6 +51,7 @@ type server struct {
 	fake     *faketelegram.Server
 	settings config.Settings
 	url      string
+	token    string
 	log      *syncBuffer
 	out      *syncBuffer
 	stop     func()
@@ -86,6 +87,7 @@ func (s *server) run() {
 		s.Fatal(err)
 	}
 	s.url = a.URL()
+	s.token, _ = a.Token()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(a.Run(ctx), a.Close()) }()
