@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -390,22 +389,22 @@ func (l *lane) park(until time.Time, e *shipbell.DeliveryError) {
 
 func (l *lane) setback(e *shipbell.DeliveryError, now time.Time) {
 	l.state.Setbacks++
-	l.park(now.Add(backOff(l.state.Setbacks, firstSetback, maxSetback)), e)
+	l.park(now.Add(backOff(l.state.Setbacks, firstSetback, maxSetback, l.Chance)), e)
 }
 
 func (l *lane) setAside(a *shipbell.Announcement, now time.Time) {
-	a.DueAt = now.Add(backOff(a.Tries, firstSetAside, maxSetAside))
+	a.DueAt = now.Add(backOff(a.Tries, firstSetAside, maxSetAside, l.Chance))
 }
 
 // backOff doubles from first with every try up to most, and takes off up to
 // half by chance, so that lanes that failed together do not return together.
-func backOff(tries int, first, most time.Duration) time.Duration {
+func backOff(tries int, first, most time.Duration, chance func(below time.Duration) time.Duration) time.Duration {
 	d := first
 	for i := 1; i < tries && d < most; i++ {
 		d *= 2
 	}
 	d = min(d, most)
-	return d - rand.N(d/2+1)
+	return d - chance(d/2+1)
 }
 
 // mark stores the outcome, and tries again until it is stored: going on
