@@ -94,11 +94,13 @@ func (l *lane) load(ctx context.Context) bool {
 	}
 	l.state, l.moves, l.looked = state, 0, time.Time{}
 	l.plain, l.alone, l.kept = target{}, target{}, target{}
-	// The clock may have been ahead when these were stored.
+	// The clock may have been ahead when these were stored. How far apart they are
+	// stays.
 	now := l.Now()
-	for i, at := range l.state.Recent {
-		if at.After(now) {
-			l.state.Recent[i] = now
+	if n := len(l.state.Recent); n > 0 {
+		ahead := max(l.state.Recent[n-1].Sub(now), 0)
+		for i, at := range l.state.Recent {
+			l.state.Recent[i] = at.Add(-ahead)
 		}
 	}
 	if latest := now.Add(maxPark); l.state.ParkedUntil.After(latest) {
