@@ -46,6 +46,9 @@ type Keeper struct {
 	who   shipbell.Replica
 	log   *slog.Logger
 	nudge chan struct{}
+	// turn is held by whoever asks the store for leases or gives one up: a question
+	// under way would take back what is given up meanwhile, and nobody would use it.
+	turn chan struct{}
 
 	mu     sync.Mutex
 	claims map[shipbell.LeaseName]*claim
@@ -73,7 +76,7 @@ func New(store Store, who shipbell.Replica, log *slog.Logger) *Keeper {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{store: store, who: who, log: log, nudge: make(chan struct{}, 1), claims: make(map[shipbell.LeaseName]*claim)}
+	return &Keeper{store: store, who: who, log: log, nudge: make(chan struct{}, 1), turn: make(chan struct{}, 1), claims: make(map[shipbell.LeaseName]*claim)}
 }
 
 // Nudge makes the keeper ask at once: a lease may have become free.
@@ -90,19 +93,16 @@ func (k *Keeper) Run(ctx context.Context) {
 	ended := ctx.Done()
 	failing := false
 	for {
-		names := k.names()
-		if ctx.Err() != nil && len(names) == 0 {
+		if ctx.Err() != nil && len(k.names()) == 0 {
 			return
 		}
-		if len(names) > 0 {
-			err := k.ask(names)
-			if err != nil {
-				k.log.Warn("could not renew leases; trying again", "error", err)
-			} else if failing {
-				k.log.Info("leases can be renewed again")
-			}
-			failing = err != nil
+		err := k.ask()
+		if err != nil {
+			k.log.Warn("could not renew leases; trying again", "error", err)
+		} else if failing {
+			k.log.Info("leases can be renewed again")
 		}
+		failing = err != nil
 		timer := time.NewTimer(Every)
 		select {
 		case <-timer.C:
@@ -121,7 +121,13 @@ func (k *Keeper) names() []shipbell.LeaseName {
 }
 
 // ask asks the store for the leases, and passes on what became of them.
-func (k *Keeper) ask(names []shipbell.LeaseName) error {
+func (k *Keeper) ask() error {
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
+	names := k.names()
+	if len(names) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	asked := time.Now()
@@ -139,7 +145,7 @@ func (k *Keeper) ask(names []shipbell.LeaseName) error {
 	for _, name := range names {
 		c := k.claims[name]
 		if c == nil {
-			continue // given up meanwhile; While releases it
+			continue // While gives it up when it is its turn
 		}
 		l, ok := held[name]
 		switch {
@@ -217,20 +223,30 @@ func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(con
 		}
 	}
 	k.mu.Lock()
-	held := c.held
-	if held != nil {
-		held.timer.Stop()
-		held.lost()
+	if h := c.held; h != nil {
+		h.timer.Stop()
+		h.lost()
+		c.held = nil
 	}
 	delete(k.claims, name)
 	k.mu.Unlock()
 	k.Nudge() // Run may have waited for this
-	if held == nil {
-		return
-	}
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	k.giveUp(name)
+}
+
+// giveUp ends a lease in the store, also one that is not known to be held: the
+// answer that it was taken may have been under way.
+func (k *Keeper) giveUp(name shipbell.LeaseName) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := k.store.Release(release, k.who, []shipbell.LeaseName{name}); err != nil {
+	err := context.DeadlineExceeded
+	select {
+	case k.turn <- struct{}{}:
+		err = k.store.Release(ctx, k.who, []shipbell.LeaseName{name})
+		<-k.turn
+	case <-ctx.Done():
+	}
+	if err != nil {
 		k.log.Warn("could not give up a lease; another replica takes it when it is over", "lease", name, "error", err)
 	}
 }
