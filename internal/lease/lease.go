@@ -56,13 +56,13 @@ type Keeper struct {
 
 // claim is what one caller of While wants.
 type claim struct {
-	granted chan shipbell.Grant // receives each new grant; holds one
-	held    *holding            // nil while another replica holds it
+	granted chan *holding // receives each new one; holds one
+	held    *holding      // nil while another replica holds it
 }
 
 // holding is one lease while it is held.
 type holding struct {
-	fence    int64
+	lease    shipbell.Lease
 	deadline atomic.Pointer[time.Time]
 	lost     context.CancelFunc
 	over     context.Context // done when it is lost
@@ -151,7 +151,7 @@ func (k *Keeper) ask() error {
 		switch {
 		case !ok && c.held != nil:
 			k.lose(name, c, "another replica holds it")
-		case ok && c.held != nil && (c.held.fence != l.Fence || !c.held.valid()):
+		case ok && c.held != nil && (c.held.lease.Fence != l.Fence || !c.held.valid()):
 			// It was lost and taken again. What was done by the old grant ends
 			// first; the next question renews this one.
 			k.lose(name, c, "it was over for a while")
@@ -172,12 +172,11 @@ func (h *holding) extend(deadline time.Time) {
 // grant hands a lease to who waits for it. If that one is still busy with an
 // earlier grant, it gets this one afterwards, if it is renewed.
 func (k *Keeper) grant(c *claim, l shipbell.Lease, deadline time.Time) {
-	h := &holding{fence: l.Fence}
+	h := &holding{lease: l}
 	h.over, h.lost = context.WithCancel(context.Background())
 	h.deadline.Store(&deadline)
-	g := shipbell.Grant{Lease: l, Valid: h.valid}
 	select {
-	case c.granted <- g:
+	case c.granted <- h:
 	default:
 		h.lost()
 		return
@@ -210,7 +209,7 @@ func (k *Keeper) lose(name shipbell.LeaseName, c *claim, why string) {
 // context that fn gets bears the grant, and is done when the lease is lost; fn
 // must then return. At the end the lease is given up at once.
 func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(context.Context)) {
-	c := &claim{granted: make(chan shipbell.Grant, 1)}
+	c := &claim{granted: make(chan *holding, 1)}
 	k.mu.Lock()
 	k.claims[name] = c
 	k.mu.Unlock()
@@ -218,8 +217,8 @@ func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(con
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case g := <-c.granted:
-			k.during(ctx, c, g, fn)
+		case h := <-c.granted:
+			h.during(ctx, fn)
 		}
 	}
 	k.mu.Lock()
@@ -251,15 +250,12 @@ func (k *Keeper) giveUp(name shipbell.LeaseName) {
 	}
 }
 
-// during runs fn by one grant.
-func (k *Keeper) during(ctx context.Context, c *claim, g shipbell.Grant, fn func(context.Context)) {
-	k.mu.Lock()
-	h := c.held
-	k.mu.Unlock()
-	if h == nil || h.fence != g.Fence {
-		return // lost before it began
+// during runs fn by one grant, unless that was lost before it began.
+func (h *holding) during(ctx context.Context, fn func(context.Context)) {
+	if h.over.Err() != nil {
+		return
 	}
-	run, cancel := context.WithCancel(shipbell.WithGrant(ctx, g))
+	run, cancel := context.WithCancel(shipbell.WithGrant(ctx, shipbell.Grant{Lease: h.lease, Valid: h.valid}))
 	stop := context.AfterFunc(h.over, cancel)
 	defer cancel()
 	defer stop()

@@ -41,7 +41,9 @@ func TestStoodStill(t *testing.T) {
 			})
 		})
 		g := <-granted
+		k.mu.Lock()
 		h := k.claims["lane"].held
+		k.mu.Unlock()
 		end := time.Until(*h.deadline.Load())
 		time.Sleep(end - 1)
 		if !g.Valid() {
@@ -64,4 +66,13 @@ func TestStoodStill(t *testing.T) {
 		cancel()
 		parts.Wait()
 	})
+}
+
+// TestLostBeforeItBegan: a grant that was lost on its way to who waits for it is
+// not worked by, whatever has been granted since: nothing could be done by it.
+func TestLostBeforeItBegan(t *testing.T) {
+	h := &holding{lease: shipbell.Lease{Name: "lane", Fence: 1}}
+	h.over, h.lost = context.WithCancel(t.Context())
+	h.lost()
+	h.during(t.Context(), func(context.Context) { t.Error("it is worked by") })
 }
