@@ -142,11 +142,11 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 		l.skip(ctx, a, s, start)
 		return 0, false
 	}
-	if !l.budget.take(start, a.Urgency) {
-		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
-	}
 	if shipbell.Allowed(ctx) != nil {
 		return storeRetry, false // the end of ctx is on its way
+	}
+	if !l.budget.take(start, a.Urgency) {
+		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
 	}
 	l.deliver(ctx, a, s, m, start)
 	return 0, false

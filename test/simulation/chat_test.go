@@ -16,6 +16,7 @@ type chat struct {
 	budget   shipbell.Budget
 	messages map[shipbell.MessageRef]*message
 	taken    []time.Time // when requests were, newest last
+	scolds   []scold
 	// arrived are all requests in the order in which they came.
 	arrived []arrival
 	down    bool
@@ -46,11 +47,33 @@ type request struct {
 	ref      shipbell.MessageRef // of what it posted; empty until then
 	taken    bool                // the chat did what was asked
 	answered bool                // the replica heard so, or that it did not
-	marked   bool                // the ledger knows the answer
-	counted  bool                // the lane was stored with it
+	left     time.Time
+	marked   bool // the ledger knows the answer
+	markedAt time.Time
+	counted  bool // the lane was stored with it
 	// disturbed is why the replica may not have come to mark it; empty for no
 	// reason.
 	disturbed string
+}
+
+// disturb notes why the request may not be marked.
+func (q *request) disturb(why string) {
+	if !q.marked && q.disturbed == "" {
+		q.disturbed = why
+	}
+}
+
+// scold is what a chat says to who is too fast by its own measure.
+type scold struct {
+	to    *request
+	until time.Time
+}
+
+// scold asks to wait. The caller holds the world.
+func (c *chat) scold(q *request, wait time.Duration) error {
+	c.tell("chat", "too fast, wait for %s: %v", wait, q)
+	c.scolds = append(c.scolds, scold{q, time.Now().Add(wait)})
+	return &shipbell.DeliveryError{Fault: shipbell.FaultRateLimited, Reason: "too fast", RetryAfter: wait}
 }
 
 func (q *request) post() bool { return q.delivery.Ref == "" }
@@ -65,6 +88,9 @@ func (q *request) String() string {
 	}
 	return fmt.Sprintf("request %d by %s: %s, deployment %d part %d in %s, %q", q.n, q.by.name, what, q.about.Deployment, q.about.Part, q.channel, textOf(q.delivery.Message))
 }
+
+// chat is where it goes.
+func (q *request) chat() *chat { return q.by.world.chatOf[q.channel] }
 
 // excused reports whether a request may come to nothing that the ledger knows.
 func (q *request) excused() bool { return !q.answered || q.disturbed != "" }
@@ -83,8 +109,7 @@ func (c *chat) take(q *request) (shipbell.MessageRef, error) {
 	for _, l := range c.budget.Limits {
 		if n := len(c.taken); n >= l.N && now.Sub(c.taken[n-l.N]) < l.Per {
 			wait := l.Per - now.Sub(c.taken[n-l.N])
-			c.tell("chat", "too fast: %v", q)
-			return "", &shipbell.DeliveryError{Fault: shipbell.FaultRateLimited, Reason: "too fast", RetryAfter: wait.Truncate(time.Second) + time.Second}
+			return "", c.scold(q, wait.Truncate(time.Second)+time.Second)
 		}
 	}
 	c.taken = append(c.taken, now)
@@ -149,7 +174,8 @@ func (c channel) Deliver(ctx context.Context, delivery shipbell.Delivery) (shipb
 	q := c.leave(ctx, delivery)
 	d := c.dice(what)
 	p := c.world.weather.chat.passage(d)
-	broken := d.chance(c.world.weather.errors)
+	broken, scolded := d.chance(c.world.weather.errors), d.chance(c.world.weather.scolds)
+	wait := d.between(time.Second, 20*time.Second)
 	c.world.mu.Unlock()
 
 	type answer struct {
@@ -167,6 +193,9 @@ func (c channel) Deliver(ctx context.Context, delivery shipbell.Delivery) (shipb
 			c.chat.arrived = append(c.chat.arrived, arrival{time.Now(), q})
 			c.world.tell("chat", "breaks down at %v", q)
 			a.err = &shipbell.DeliveryError{Fault: shipbell.FaultTemporary, Reason: "internal error"}
+		case scolded:
+			c.chat.arrived = append(c.chat.arrived, arrival{time.Now(), q})
+			a.err = c.chat.scold(q, wait)
 		default:
 			a.ref, a.err = c.chat.take(q)
 		}
@@ -186,11 +215,11 @@ func (c channel) Deliver(ctx context.Context, delivery shipbell.Delivery) (shipb
 // clock. The caller holds the world.
 func (c channel) leave(ctx context.Context, d shipbell.Delivery) *request {
 	w := c.world
-	q := &request{n: len(w.sent) + 1, by: c.replica, channel: c.id, about: c.picked[c.id], delivery: d}
+	q := &request{n: len(w.sent) + 1, by: c.replica, channel: c.id, about: c.picked[c.id], delivery: d, left: time.Now()}
 	w.sent = append(w.sent, q)
 	c.open[c.id] = q
 	if !c.unwell.IsZero() && time.Since(c.unwell) < lease.TTL {
-		q.disturbed = "it could not renew its leases, or stood still, just before"
+		q.disturb("it could not renew its leases, or stood still, just before")
 	}
 	w.tell(c.name, "sends %v", q)
 	w.off = max(w.off, c.clock.Now().Sub(w.database.now()).Abs())

@@ -52,6 +52,7 @@ func (db *database) hold(who shipbell.Replica, names []shipbell.LeaseName, ttl t
 		}
 		next := row{who, old.fence, now + ttl.Milliseconds()}
 		if !known || old.holder != who || old.until == 0 {
+			db.judgeLoss(name, old)
 			next.fence++
 			db.taken[name] = time.Since(db.began)
 			db.tell(string(who), "takes %s with fence %d", name, next.fence)
@@ -107,9 +108,8 @@ func (db *database) update(r *replica, sent *request, again bool, fn func(ledger
 	for _, c := range slices.Sorted(maps.Keys(t.woken)) {
 		db.notify("something is stale", func(r *replica) { r.dispatcher.Wake(c) })
 	}
-	if sent != nil {
-		sent.marked = sent.answered
-		sent.counted = sent.counted || t.lane
+	if sent != nil && !sent.marked {
+		sent.marked, sent.counted, sent.markedAt = sent.answered, t.lane, time.Now()
 	}
 	for _, c := range t.lanes {
 		if holder := db.leases[db.leaseOf[c]].holder; holder != shipbell.Replica(r.name) {
@@ -194,15 +194,15 @@ const (
 type connection struct{ *replica }
 
 // failing notes that a request of the database fails, or will. It matters to what
-// is under way when it was to renew the leases, or to mark it. The caller holds
-// the world.
+// is under way when it was to renew the leases, or to mark it by a replica that
+// does not have long any more. The caller holds the world.
 func (c connection) failing(ctx context.Context, what string) {
 	switch q := sentIn(ctx); {
 	case what == hold:
 		c.disturb("it could not renew its leases")
 		c.unwell = time.Now()
-	case q != nil && !q.marked && q.disturbed == "":
-		q.disturbed = "it could not be marked at once"
+	case q != nil && (c.ending || !c.holds(q.channel)):
+		q.disturb("it could not be marked in time")
 	}
 }
 

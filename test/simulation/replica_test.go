@@ -38,7 +38,8 @@ type replica struct {
 	grants map[shipbell.LeaseName]shipbell.Grant
 	picked map[shipbell.ChannelID]shipbell.Announcement
 	open   map[shipbell.ChannelID]*request
-	// unwell is when it last could not renew its leases, or went on.
+	// unwell is when it last could not renew its leases, or went on after it had
+	// stood still.
 	unwell time.Time
 
 	mu    sync.Mutex
@@ -92,10 +93,15 @@ func (r *replica) reaches() bool { return !r.cut && !r.world.database.down }
 // world.
 func (r *replica) disturb(why string) {
 	for _, q := range r.open {
-		if !q.marked && q.disturbed == "" {
-			q.disturbed = why
-		}
+		q.disturb(why)
 	}
+}
+
+// holds reports whether the replica takes the lease of a channel for its own. The
+// caller holds the world.
+func (r *replica) holds(c shipbell.ChannelID) bool {
+	g, granted := r.grants[r.world.leaseOf[c]]
+	return granted && g.Valid()
 }
 
 // doingKey and sentKey are where a context bears what it is for.
@@ -142,9 +148,9 @@ func (l lanes) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbe
 	l.world.mu.Unlock()
 	ctx = context.WithValue(withDoing(ctx, "lane "+string(a.Channel)), sentKey{}, q)
 	err := l.ledger.Mark(ctx, a, attempt, lane, told)
-	if err == nil || errors.Is(err, shipbell.ErrLost) {
+	if errors.Is(err, shipbell.ErrLost) && q != nil {
 		l.world.mu.Lock()
-		delete(l.open, a.Channel)
+		q.disturb("it lost the lease")
 		l.world.mu.Unlock()
 	}
 	return err

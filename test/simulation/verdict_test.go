@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/lease"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -23,6 +24,7 @@ func (w *world) judge() {
 		for _, l := range c.budget.Limits {
 			w.judgeRate(c, l)
 		}
+		w.judgeWaits(c)
 	}
 	for _, c := range w.channels {
 		w.judgeOrder(c)
@@ -148,6 +150,27 @@ func (w *world) judgeRate(c *chat, l shipbell.Limit) {
 	for i := l.N; i < len(all); i++ {
 		if apart := all[i].at.Sub(all[i-l.N].at); apart < least {
 			w.fail("%d requests within %s, from %v to %v; the clocks were off by %s", l.N+1, apart, all[i-l.N].sent, all[i].sent, w.off)
+		}
+	}
+}
+
+// judgeWaits: once it is stored that a chat asked to wait, nobody sends before.
+func (w *world) judgeWaits(c *chat) {
+	for _, s := range c.scolds {
+		until := s.until.Add(-2*w.off - time.Duration(maxRate*float64(s.until.Sub(s.to.left))))
+		for _, q := range w.sent {
+			if s.to.marked && s.to.counted && q.chat() == c && q.left.After(s.to.markedAt) && q.left.Before(until) {
+				w.fail("%v left %s before it should, as the chat said to %v", q, s.until.Sub(q.left), s.to)
+			}
+		}
+	}
+}
+
+// judgeLoss: nobody loses a lease who is well. The caller holds the world.
+func (db *database) judgeLoss(name shipbell.LeaseName, old row) {
+	for _, r := range db.running() {
+		if shipbell.Replica(r.name) == old.holder && old.until > 0 && r.still == nil && !r.ending && (r.unwell.IsZero() || time.Since(r.unwell) > lease.TTL) {
+			db.fail("%s lost %s for no reason", r.name, name)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type world struct {
 // weather is how bad it is.
 type weather struct {
 	database, chat quality
-	errors         float64 // of the chats
+	errors, scolds float64 // of the chats
 	deaf           float64 // notifications that get lost
 	trouble        float64 // with a replica, at each moment that counts
 	away           time.Duration
@@ -71,6 +71,7 @@ func newWorld(seed uint64, talks bool) *world {
 		database: quality{loss: sometimes(0.2), slow: sometimes(0.2), most: d.between(quickMost, 3*time.Second), late: 3 * time.Second},
 		chat:     quality{loss: sometimes(0.3), slow: sometimes(0.4), most: d.between(quickMost, 7*time.Second)},
 		errors:   sometimes(0.2),
+		scolds:   sometimes(0.1),
 		deaf:     sometimes(0.6),
 		trouble:  sometimes(0.02),
 		away:     d.between(time.Second, 20*time.Second),
