@@ -97,6 +97,25 @@ func (w *world) until(within time.Duration, state func() bool) bool {
 	}
 }
 
+// prompt looks whether what is heard now is told now. The second event comes when
+// a lane that has told the first one is about to look for more: no wake is lost
+// when no notification is.
+func (w *world) prompt() {
+	const forgotten, within = 25 * time.Second, 15 * time.Second
+	time.Sleep(forgotten) // the limits
+	d := newDice(w.seed, "prompt", 0)
+	for _, id := range []string{"prompt", "as prompt"} {
+		w.script.outcome[id] = shipbell.Success
+		w.pushUntilTaken(event(id, shipbell.SourcePush, shipbell.Success), id)
+		if !w.until(within, func() bool { return w.stale() == 0 }) {
+			w.mu.Lock()
+			w.fail("%d announcements are not current after %s", w.stale(), within)
+			w.mu.Unlock()
+		}
+		time.Sleep(d.between(900*time.Millisecond, 1100*time.Millisecond))
+	}
+}
+
 // handOver ends who holds a lease, in order or not, while there is something to
 // do, and looks when another has taken over.
 func (w *world) handOver() {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -205,6 +206,9 @@ func (c channel) Deliver(ctx context.Context, delivery shipbell.Delivery) (shipb
 	defer c.world.mu.Unlock()
 	if err != nil {
 		c.hears(fmt.Sprintf("what became of request %d", q.n), err)
+		if left := c.left[c.world.leaseOf[c.id]]; errors.Is(err, context.Canceled) && time.Since(left) < grace {
+			c.world.fail("%v was given up %s after its lane had to end", q, time.Since(left))
+		}
 		return failed(err)
 	}
 	q.answered = true

@@ -36,6 +36,7 @@ type replica struct {
 	cut    bool          // off from the database
 	still  chan struct{} // closed when it goes on; nil while it runs
 	grants map[shipbell.LeaseName]shipbell.Grant
+	left   map[shipbell.LeaseName]time.Time // when work by a lease last had to end
 	picked map[shipbell.ChannelID]shipbell.Announcement
 	open   map[shipbell.ChannelID]*request
 	// unwell is when it last could not renew its leases, or went on after it had
@@ -150,6 +151,9 @@ func (l lanes) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbe
 	err := l.ledger.Mark(ctx, a, attempt, lane, told)
 	if errors.Is(err, shipbell.ErrLost) && q != nil {
 		l.world.mu.Lock()
+		if q.ref != "" && q.answered && !q.marked {
+			l.world.fail("%v was posted, and is not kept because the lease was lost", q)
+		}
 		q.disturb("it lost the lease")
 		l.world.mu.Unlock()
 	}
@@ -174,7 +178,7 @@ func (w *world) start(slot int) {
 	r := &replica{
 		world: w, slot: slot, name: fmt.Sprintf("r%d.%d", slot+1, w.generation[slot]),
 		killed: make(chan struct{}), ended: make(chan struct{}), steps: make(map[string]uint64),
-		grants: make(map[shipbell.LeaseName]shipbell.Grant),
+		grants: make(map[shipbell.LeaseName]shipbell.Grant), left: make(map[shipbell.LeaseName]time.Time),
 		picked: make(map[shipbell.ChannelID]shipbell.Announcement), open: make(map[shipbell.ChannelID]*request),
 	}
 	w.slots[slot] = r
@@ -248,6 +252,11 @@ func (r *replica) while(ended context.Context, name shipbell.LeaseName, run func
 		r.world.mu.Lock()
 		r.grants[name] = g
 		r.world.mu.Unlock()
+		context.AfterFunc(ctx, func() {
+			r.world.mu.Lock()
+			defer r.world.mu.Unlock()
+			r.left[name] = time.Now()
+		})
 		run(ctx)
 	})
 }

@@ -84,6 +84,7 @@ func run(t *testing.T, seed uint64, talks bool) (w *world) {
 		w.clear()
 		w.pushes.Wait()
 		w.settle()
+		w.prompt()
 		w.handOver()
 		w.pushes.Wait()
 		w.settle()
