@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -267,6 +268,23 @@ func TestLostConnection(t *testing.T) {
 	}
 	record(t, s, "a", ledger.Repeated)
 	record(t, s, "b", ledger.Opened)
+}
+
+// TestLostConnectionsAreClosed: a server on a full disk loses one with every
+// push. None stays open, and it can end at any moment. The last connection to a
+// file that is closed removes the WAL.
+func TestLostConnectionsAreClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shipbell.db")
+	s := open(t, path)
+	for i := range 3 {
+		s.LoseConnection()
+		record(t, s, fmt.Sprint(i), ledger.Opened)
+	}
+	s.LoseConnection()
+	closeStore(t, s)
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a connection is still open: %v", err)
+	}
 }
 
 // TestWhoLeavesCostsNothing: an Update whose caller has gone does not wait, is
