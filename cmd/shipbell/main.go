@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/client"
 	"github.com/shipbell/shipbell/internal/config"
 )
@@ -31,6 +32,7 @@ const (
 var version = ""
 
 func main() {
+	outliveLimits()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
@@ -145,6 +147,10 @@ func explain(s streams, err error) int {
 		}
 		fmt.Fprintf(s.err, "hint: mend the settings above in the environment, the .env file or the flags; shipbell serve --help lists all\n")
 		return exitUsage
+	}
+	var store *shipbell.StoreError
+	if errors.As(err, &store) {
+		return fail(s, err, store.Hint)
 	}
 	var h hinted
 	if errors.As(err, &h) {

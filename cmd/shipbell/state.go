@@ -23,21 +23,38 @@ type store struct {
 	Data string `name:"data" help:"Data directory of the server. ($SHIPBELL_DATA)" placeholder:"DIR"`
 }
 
-// with opens the ledger of the data directory for fn. It never makes a new one,
-// so that a mistyped directory is noticed.
-func (d store) with(ctx context.Context, create bool, fn func(*ledger.Ledger) error) error {
+// access is what a command does with the ledger.
+type access int
+
+const (
+	reads  access = iota // works where nothing can be written
+	writes               // works on a ledger that is there
+	makes                // makes a new one where there is none
+)
+
+// with opens the ledger of the data directory for fn. Only a command that makes
+// one makes a new one, so that a mistyped directory is noticed.
+func (d store) with(ctx context.Context, what access, fn func(*ledger.Ledger) error) error {
 	dir, err := config.DataDir(d.Data, config.OS(nil))
 	if err != nil {
 		return err
 	}
-	if !app.HasStore(dir) && !create {
+	if !app.HasStore(dir) && what != makes {
 		return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
 	}
-	s, err := app.OpenStore(ctx, dir)
+	open := app.OpenStore
+	if what == reads {
+		open = app.OpenStoreToRead
+	}
+	s, err := open(ctx, dir)
 	if err != nil {
 		return hinted{err, "look at " + dir + "; nothing in it was changed"}
 	}
-	return errors.Join(fn(ledger.New(ledger.Options{Store: s})), s.Close())
+	err = fn(ledger.New(ledger.Options{Store: s}))
+	if told := new(shipbell.StoreError); errors.As(err, &told) {
+		err = fmt.Errorf("ledger in %s: %w", dir, err)
+	}
+	return errors.Join(err, s.Close())
 }
 
 type stateCmd struct {
@@ -54,7 +71,7 @@ func (stateShowCmd) Help() string {
 
 // Run prints the state.
 func (c stateShowCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, reads, func(l *ledger.Ledger) error {
 		state, err := l.State(ctx)
 		if err != nil {
 			return err
@@ -87,7 +104,7 @@ func (c stateImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return hinted{err, `the accepted form is {"workers": ["id", ...], "pages": ["id", ...], "lastCheck": "2025-01-15T10:30:45Z"}`}
 	}
-	return c.with(ctx, true, func(l *ledger.Ledger) error {
+	return c.with(ctx, makes, func(l *ledger.Ledger) error {
 		workers, pages, err := l.Import(ctx, state)
 		if errors.Is(err, shipbell.ErrInvalid) {
 			return hinted{fmt.Errorf("%s: %w", c.File, err), "mend the file; nothing was imported"}
@@ -153,7 +170,7 @@ func (lanesListCmd) Help() string { return "Example:\n\n  shipbell lanes" }
 
 // Run prints the lanes.
 func (c lanesListCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, reads, func(l *ledger.Ledger) error {
 		lanes, err := l.Lanes(ctx)
 		if err != nil {
 			return err
@@ -197,7 +214,7 @@ func (lanesResumeCmd) Help() string {
 
 // Run resumes the lane.
 func (c lanesResumeCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, writes, func(l *ledger.Ledger) error {
 		channels := []shipbell.ChannelID{shipbell.ChannelID(c.Channel)}
 		if c.Channel == "all" {
 			lanes, err := l.Lanes(ctx)

@@ -25,16 +25,22 @@ const (
 	TokenFile = "token"
 )
 
-// HasStore reports whether a data directory has a store.
+// HasStore reports whether a data directory has a store, be it one that cannot
+// be opened.
 func HasStore(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, databaseFile))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // OpenStore opens the ledger's store in a data directory, beside a running
 // server if there is one.
 func OpenStore(ctx context.Context, dir string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, filepath.Join(dir, databaseFile))
+}
+
+// OpenStoreToRead opens the same to look at it, also where it cannot be written.
+func OpenStoreToRead(ctx context.Context, dir string) (*sqlite.Store, error) {
+	return sqlite.OpenRead(ctx, filepath.Join(dir, databaseFile))
 }
 
 // ErrInUse says that another server runs on a data directory.
