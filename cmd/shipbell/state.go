@@ -40,7 +40,7 @@ func (d store) with(ctx context.Context, what access, fn func(*ledger.Ledger) er
 		return err
 	}
 	if !app.HasStore(dir) && what != makes {
-		return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
+		return noLedger(dir)
 	}
 	open := app.OpenStore
 	if what == reads {
@@ -55,6 +55,10 @@ func (d store) with(ctx context.Context, what access, fn func(*ledger.Ledger) er
 		err = fmt.Errorf("ledger in %s: %w", dir, err)
 	}
 	return errors.Join(err, s.Close())
+}
+
+func noLedger(dir string) error {
+	return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
 }
 
 type stateCmd struct {

@@ -43,6 +43,12 @@ func OpenStoreToRead(ctx context.Context, dir string) (*sqlite.Store, error) {
 	return sqlite.OpenRead(ctx, filepath.Join(dir, databaseFile))
 }
 
+// Backup copies the ledger of a data directory into a new file, beside a running
+// server if there is one. Progress is told in bytes.
+func Backup(ctx context.Context, dir, to string, progress func(done, total int64)) (sqlite.Copied, error) {
+	return sqlite.Backup(ctx, filepath.Join(dir, databaseFile), to, progress)
+}
+
 // ErrInUse says that another server runs on a data directory.
 var ErrInUse = errors.New("another shipbell server uses this data directory")
 
