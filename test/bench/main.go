@@ -51,6 +51,7 @@ var parts = []struct {
 	{"latency", (*bench).latency},
 	{"machine", (*bench).machine},
 	{"ingest", (*bench).ingest},
+	{"peers", (*bench).compare},
 	{"history", (*bench).history},
 }
 
