@@ -52,6 +52,7 @@ var parts = []struct {
 	{"machine", (*bench).machine},
 	{"ingest", (*bench).ingest},
 	{"peers", (*bench).compare},
+	{"delivery", (*bench).delivery},
 	{"history", (*bench).history},
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -91,6 +92,19 @@ func (p *process) end(signal os.Signal) error {
 		return nil
 	}
 	return err
+}
+
+// settle waits until the process has nothing left to do.
+func (p *process) settle(ctx context.Context) error {
+	for before := p.cpu() - 1; p.cpu() > before; {
+		before = p.cpu()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
