@@ -54,6 +54,7 @@ var parts = []struct {
 	{"peers", (*bench).compare},
 	{"delivery", (*bench).delivery},
 	{"history", (*bench).history},
+	{"replicas", (*bench).replicas},
 }
 
 func main() {

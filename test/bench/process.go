@@ -85,6 +85,9 @@ func firstLine(text []byte) []byte {
 // stop ends the process and waits for it. It may be called again.
 func (p *process) stop() error { return p.end(syscall.SIGTERM) }
 
+// kill ends the process without giving it a chance to say goodbye.
+func (p *process) kill() error { return p.end(os.Kill) }
+
 func (p *process) end(signal os.Signal) error {
 	err := p.cmd.Process.Signal(signal)
 	<-p.ended
