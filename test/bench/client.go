@@ -11,7 +11,7 @@ import (
 // client times shipbell notify as a whole process against the start of Node,
 // in which the script before Shipbell was written.
 func (b *bench) client() error {
-	const what = "shipbell notify, whole process with git and push"
+	const what = "shipbell notify, whole, with git and push"
 	node, err := exec.LookPath("node")
 	if err != nil {
 		b.add(row{what: what, missing: "Node.js is not installed"})

@@ -13,7 +13,7 @@ type entrant struct {
 	name string
 	target
 	cpu func() time.Duration // used so far by all processes it consists of
-	// stored says whether what it acknowledged is stored.
+	// stored says whether what it acknowledges is stored before.
 	stored string
 }
 
@@ -78,7 +78,7 @@ func (s score) row(connections int, against *score) row {
 		r.cpu = s.spent / time.Duration(s.requests)
 	}
 	if s.refused > 0 {
-		r.stored += fmt.Sprintf("; refused %d of %d", s.refused, s.refused+s.requests)
+		r.stored += fmt.Sprintf("; %.1f %% refused", 100*float64(s.refused)/float64(s.refused+s.requests))
 	}
 	if against != nil {
 		r.against = against.name + " " + perSecond(median(against.rates))

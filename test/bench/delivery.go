@@ -72,8 +72,8 @@ func (b *bench) delivery() error {
 		progress("turn %d: %.0f messages/s, ratio %s", turn+1, rates[turn], ratio(ratios[turn]))
 	}
 	b.add(row{
-		what: fmt.Sprintf("messages to %d chats, %d deployments at once", chats, toEachChat), figure: perSecond(median(rates)),
-		cpu: spent / time.Duration(b.turns*chats*toEachChat), against: "the fake Telegram alone " + perSecond(median(limits)), ratio: ratio(median(ratios)),
+		what: fmt.Sprintf("messages to %d chats, %d pushes at once", chats, toEachChat), figure: perSecond(median(rates)),
+		cpu: spent / time.Duration(b.turns*chats*toEachChat), against: "fake Telegram alone " + perSecond(median(limits)), ratio: ratio(median(ratios)),
 	})
 	return nil
 }

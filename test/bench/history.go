@@ -58,7 +58,7 @@ func (b *bench) historyOn(full, empty database, ingest float64) error {
 		}
 		memory := row{what: where + ": memory after load", figure: megabytes(s.resident)}
 		if s.database > 0 {
-			memory.figure += fmt.Sprintf(", %s of %s", megabytes(s.database), full.name)
+			memory.figure += " + " + megabytes(s.database)
 		}
 		ready := row{what: where + ": start to ready", figure: short(s.ready)}
 		if stored == 0 {

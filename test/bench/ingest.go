@@ -31,7 +31,7 @@ func (b *bench) ingest() error {
 	if err != nil {
 		return err
 	}
-	embedded, _, err := b.startEntrant("Shipbell on SQLite", b.sqlite(), telegram, 1)
+	embedded, _, err := b.startEntrant("Shipbell (SQLite)", b.sqlite(), telegram, 1)
 	if err != nil {
 		return err
 	}
@@ -44,16 +44,18 @@ func (b *bench) ingest() error {
 
 	var missing []row
 	for _, replicas := range []int{1, 3} {
-		name := fmt.Sprintf("Shipbell on PostgreSQL, %s", count(replicas, "replica"))
+		name := "Shipbell (PostgreSQL)"
+		if replicas > 1 {
+			name = fmt.Sprintf("Shipbell × %d (PostgreSQL)", replicas)
+		} else {
+			goals[name] = goalPostgres
+		}
 		e, err := b.startOnPostgres(name, telegram, replicas)
 		if err != nil {
 			missing = append(missing, row{what: name, missing: err.Error()})
 			continue
 		}
 		entrants = append(entrants, e)
-		if replicas == 1 {
-			goals[name] = goalPostgres
-		}
 	}
 
 	for _, connections := range connectionCounts {

@@ -56,7 +56,7 @@ func (b *bench) compare() error {
 	if err != nil {
 		return err
 	}
-	ours, _, err := b.startEntrant("Shipbell on SQLite", b.sqlite(), telegram, 1)
+	ours, _, err := b.startEntrant("Shipbell (SQLite)", b.sqlite(), telegram, 1)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (r *replicated) across() error {
 	}
 	p99 := slowest.quantile(0.99)
 	r.add(row{
-		what: "push to one replica, Telegram's request by another", figure: "p99 " + ms(p99), p50: slowest.quantile(0.5), p99: p99,
+		what: "push to one replica, sent by another", figure: "p99 " + ms(p99), p50: slowest.quantile(0.5), p99: p99,
 		against: "by itself: p50 " + ms(quickest.quantile(0.5)), ratio: ratio(slowest.quantile(0.5).Seconds() / quickest.quantile(0.5).Seconds()),
 		goal: below(goalAcross, p99.Seconds(), " s"),
 	})
@@ -122,7 +122,7 @@ func (r *replicated) handOver(signal string, end func(*process) error, bound flo
 			return err
 		}
 	}
-	r.add(row{what: "hand-over after " + signal + ", to the next message", figure: short(longest), goal: below(bound, longest.Seconds(), " s")})
+	r.add(row{what: "hand-over after " + signal + ", next message", figure: short(longest), goal: below(bound, longest.Seconds(), " s")})
 	return nil
 }
 

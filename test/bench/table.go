@@ -18,7 +18,7 @@ type row struct {
 	against  string        // what the ratio is to, with its own figure
 	ratio    string
 	goal     goal
-	stored   string // whether what was acknowledged is stored, and how
+	stored   string // whether what it acknowledges is stored before, and how
 	missing  string // why there is no figure
 }
 
@@ -50,7 +50,7 @@ func below(bound, value float64, unit string) goal {
 func writeTable(out io.Writer, rows []row) error {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WHAT\tFIGURE\tP50\tP99\tCPU\tAGAINST\tRATIO\tGOAL\tSTORED WHEN IT ANSWERS")
+	fmt.Fprintln(w, "WHAT\tFIGURE\tP50\tP99\tCPU\tAGAINST\tRATIO\tGOAL\tSTORED BEFORE IT ANSWERS")
 	for _, r := range rows {
 		if r.missing != "" {
 			r.figure = "-"
@@ -70,17 +70,17 @@ func writeTable(out io.Writer, rows []row) error {
 	return nil
 }
 
-// short prints a duration with three digits or so, and zero as nothing.
+// short prints a duration in few characters, and zero as nothing.
 func short(d time.Duration) string {
 	switch {
 	case d == 0:
 		return ""
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
-	case d < 10*time.Second:
+	case d < time.Second:
 		return ms(d)
 	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
+	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }

@@ -17,10 +17,10 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.TrimPrefix(`
-WHAT                    FIGURE  P50     P99     CPU     AGAINST       RATIO  GOAL         STORED WHEN IT ANSWERS
-64 connections: server  900/s   250 µs  12.0 s  1.5 ms  limit 1000/s  0.90   ≥ 1 MISSED   yes
-memory                  1.5 MB                                               < 2 MB kept
-a peer                  -                                                                 not measured: it cannot be fetched
+WHAT                    FIGURE  P50     P99      CPU     AGAINST       RATIO  GOAL         STORED BEFORE IT ANSWERS
+64 connections: server  900/s   250 µs  12.00 s  1.5 ms  limit 1000/s  0.90   ≥ 1 MISSED   yes
+memory                  1.5 MB                                                < 2 MB kept
+a peer                  -                                                                  not measured: it cannot be fetched
 `, "\n")
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
