@@ -108,11 +108,14 @@ func newToken() string {
 	return "sb_" + base64.RawURLEncoding.EncodeToString(random)
 }
 
+// secretToken is the name under which replicas keep the token.
+const secretToken = "notify_token"
+
 // sharedToken returns the token that replicas keep in their database; the first
 // of them makes it.
 func sharedToken(ctx context.Context, s *postgres.Store) (token string, made bool, err error) {
 	offered := newToken()
-	token, err = s.Secret(ctx, "notify_token", offered)
+	token, err = s.Secret(ctx, secretToken, offered)
 	return token, token == offered, err
 }
 
