@@ -57,7 +57,9 @@ func (c dbCopyCmd) Run(ctx context.Context, s streams) error {
 	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	var total int64
 	for _, t := range copied {
-		fmt.Fprintf(w, "%d\t  %s\n", t.Rows, t.Table)
+		if t.Rows > 0 {
+			fmt.Fprintf(w, "%d\t  %s\n", t.Rows, t.Table)
+		}
 		total += t.Rows
 	}
 	if err := w.Flush(); err != nil {
@@ -111,7 +113,7 @@ func (c *counter) show(table string, done, of int64) {
 		fmt.Fprintf(c.out, "\r\x1b[K%s", c.shown)
 		return
 	}
-	if table != c.table {
+	if table != c.table && of > 0 {
 		fmt.Fprintf(c.out, "copying %s: %d rows\n", table, of)
 		c.table = table
 	}

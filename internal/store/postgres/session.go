@@ -392,13 +392,19 @@ func withoutURL(err error) error {
 	}
 	var refused *pgconn.PgError
 	var network net.Error
+	told := &shipbell.StoreError{
+		Reason: "PostgreSQL cannot be reached",
+		Hint:   "start PostgreSQL, or check the network and the address in DATABASE_URL; a running server goes on by itself",
+		Err:    errors.New("no connection"), // the library's own words hold the address
+	}
 	switch {
 	case errors.As(err, &refused):
-		return fmt.Errorf("PostgreSQL refuses the connection: %w", refused)
+		told.Reason, told.Err = "PostgreSQL refuses the connection", refused
+		told.Hint = "check role, password, database and sslmode in DATABASE_URL"
 	case errors.As(err, &network):
-		return fmt.Errorf("PostgreSQL cannot be reached: %w", network)
+		told.Err = network
 	}
-	return errors.New("PostgreSQL cannot be reached")
+	return told
 }
 
 // The codes with which PostgreSQL says that it will be there before long.
