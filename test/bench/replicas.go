@@ -42,12 +42,13 @@ func (b *bench) replicas() error {
 	for _, end := range []struct {
 		signal string
 		send   func(*process) error
+		rounds int
 		bound  float64
 	}{
-		{"SIGKILL", (*process).kill, goalKilled},
-		{"SIGTERM", (*process).stop, goalTerminated},
+		{"SIGKILL", (*process).kill, 1, goalKilled}, // a wait of seconds each
+		{"SIGTERM", (*process).stop, b.turns, goalTerminated},
 	} {
-		if err := r.handOver(end.signal, end.send, end.bound); err != nil {
+		if err := r.handOver(end.signal, end.send, end.rounds, end.bound); err != nil {
 			return err
 		}
 	}
@@ -94,12 +95,12 @@ func (r *replicated) across() error {
 	return nil
 }
 
-// handOver ends each replica once, pushes to one that is left, and starts another
-// in its place. Who delivers does not change while the one that does lives, so
-// one of them was it, and the longest wait is that for its successor.
-func (r *replicated) handOver(signal string, end func(*process) error, bound float64) error {
+// handOver ends each replica once a round, pushes to one that is left, and starts
+// another in its place. Who delivers does not change while the one that does
+// lives, so one of them was it, and the longest wait is that for its successor.
+func (r *replicated) handOver(signal string, end func(*process) error, rounds int, bound float64) error {
 	var longest time.Duration
-	for i := range r.servers {
+	for i := range rounds * len(r.servers) {
 		before := r.telegram.Count(group)
 		victim := r.servers[0]
 		r.servers = r.servers[1:]
@@ -116,7 +117,7 @@ func (r *replicated) handOver(signal string, end func(*process) error, bound flo
 		if err := <-ended; err != nil {
 			return err
 		}
-		progress("%s of replica %d: the next message after %s", signal, i+1, ms(took))
+		progress("%s, %d: the next message after %s", signal, i+1, ms(took))
 		longest = max(longest, took)
 		if err := r.start(); err != nil {
 			return err
