@@ -121,7 +121,7 @@ func (s *server) request(method, path, token, body string) (int, string) {
 
 func (s *server) push(body string) {
 	s.Helper()
-	if code, text := s.request("POST", "/notify", notifyToken, body); code != 200 || text != `{"success":true,"message":"Notification queued"}` {
+	if code, text := s.request("POST", "/notify", s.token, body); code != 200 || text != `{"success":true,"message":"Notification queued"}` {
 		s.Errorf("answer %d %s", code, text)
 	}
 }

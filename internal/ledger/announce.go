@@ -92,7 +92,7 @@ func rings(d shipbell.Deployment) bool {
 
 // mark stores what an attempt at an announcement came to.
 func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipbell.Part) error {
-	rows, err := tx.Announcements(a.Deployment)
+	rows, err := tx.Announcements(a.Deployment, a.Channel)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 	if a.Ref == "" {
 		return nil
 	}
-	kept, err := tx.Announcements(into)
+	kept, err := tx.Announcements(into, a.Channel)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,16 @@ func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 // adopt gives the messages of a deployment that is gone to the one that took
 // its place: a message that the other lacks is taken over, any other must go.
 func adopt(tx Tx, id shipbell.DeploymentID, theirs []shipbell.Announcement) error {
-	rows, err := tx.Announcements(id)
+	var channels []shipbell.ChannelID
+	for _, a := range theirs {
+		if !slices.Contains(channels, a.Channel) {
+			channels = append(channels, a.Channel)
+		}
+	}
+	if len(channels) == 0 {
+		return nil
+	}
+	rows, err := tx.Announcements(id, channels...)
 	if err != nil {
 		return err
 	}
