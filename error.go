@@ -53,3 +53,22 @@ func (e *DeliveryError) Error() string {
 
 // Unwrap returns the cause.
 func (e *DeliveryError) Unwrap() error { return e.Err }
+
+// StoreError says why the store cannot be used. The store classifies once; the
+// texts are shown to operators.
+type StoreError struct {
+	Reason string // what is wrong, in plain words
+	Hint   string // what the operator can do
+	Err    error  // cause, with the operation; may be nil
+}
+
+// Error returns reason and cause on one line.
+func (e *StoreError) Error() string {
+	if e.Err == nil {
+		return e.Reason
+	}
+	return fmt.Sprintf("%s: %v", e.Reason, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StoreError) Unwrap() error { return e.Err }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/client"
 	"github.com/shipbell/shipbell/internal/config"
 )
@@ -31,6 +32,7 @@ const (
 var version = ""
 
 func main() {
+	outliveLimits()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
@@ -53,6 +55,7 @@ type cli struct {
 	Why     whyCmd     `cmd:"" help:"Tell all that is known of a deployment, and why its message says what it says."`
 	Poll    pollCmd    `cmd:"" help:"Ask Cloudflare once, and print what was heard."`
 	Lanes   lanesCmd   `cmd:"" help:"Show the channels' delivery lanes, or resume one."`
+	Db      dbCmd      `cmd:"" help:"Back up the ledger."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 }
 
@@ -145,6 +148,10 @@ func explain(s streams, err error) int {
 		}
 		fmt.Fprintf(s.err, "hint: mend the settings above in the environment, the .env file or the flags; shipbell serve --help lists all\n")
 		return exitUsage
+	}
+	var store *shipbell.StoreError
+	if errors.As(err, &store) {
+		return fail(s, err, store.Hint)
 	}
 	var h hinted
 	if errors.As(err, &h) {

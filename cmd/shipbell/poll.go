@@ -44,7 +44,7 @@ func (c pollCmd) Run(ctx context.Context, s streams) error {
 	}
 	remembered := ""
 	if !c.Fresh && app.HasStore(settings.Store) {
-		err := c.with(ctx, false, func(l *ledger.Ledger) (err error) {
+		err := c.with(ctx, reads, func(l *ledger.Ledger) (err error) {
 			remembered, err = l.Memory(ctx, shipbell.SourcePoll)
 			return err
 		})

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -19,28 +22,36 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shipbell": main})
+	testscript.Main(m, programs())
 }
 
 // group is the chat of the fake Telegram that every script has.
 const group int64 = -1001234567890
 
 // TestScripts runs every command as a process of its own.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script", nil) }
+
+// runScripts runs the scripts of a directory, which can use more commands.
+func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestScript, bool, []string)) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"request":  request,
+		"messages": messages,
+		"kick":     kick,
+		"deploy":   deploy,
+		"edited":   edited,
+		"heard":    heard,
+		"healthy":  healthy,
+		"sqlite":   sqlite,
+		"spoil":    spoil,
+	}
+	maps.Copy(commands, more)
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("SHIPBELL_UPDATE") != "",
 		Setup:               setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"request":  request,
-			"messages": messages,
-			"kick":     kick,
-			"deploy":   deploy,
-			"edited":   edited,
-			"heard":    heard,
-		},
+		Cmds:                commands,
 	})
 }
 
@@ -196,4 +207,50 @@ func heard(ts *testscript.TestScript, neg bool, _ []string) {
 			ts.Fatalf("Cloudflare was not asked: %s", text)
 		}
 	}
+}
+
+// healthy waits until the server is.
+func healthy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: healthy")
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		answer, err := http.Get(ts.Getenv("URL") + "/health")
+		ts.Check(err)
+		text, err := io.ReadAll(answer.Body)
+		ts.Check(errors.Join(err, answer.Body.Close()))
+		if answer.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("not healthy: %s", text)
+		}
+	}
+}
+
+// sqlite FILE STATEMENT runs a statement on a database, past the ledger.
+func sqlite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
+}
+
+// spoil FILE TEXT overwrites the page of a database that holds the text.
+func spoil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: spoil FILE TEXT")
+	}
+	const pageSize = 4096
+	content := []byte(ts.ReadFile(args[0]))
+	at := bytes.Index(content, []byte(args[1]))
+	if at < 0 {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	start := at / pageSize * pageSize
+	copy(content[start:start+pageSize], bytes.Repeat([]byte{0xff}, pageSize))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
 }

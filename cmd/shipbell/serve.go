@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -62,6 +63,10 @@ func hintOpen(err error, settings config.Settings) error {
 	switch {
 	case errors.Is(err, app.ErrInUse):
 		return hinted{err, "stop the other server, or give this one a directory of its own: --data DIR"}
+	case errors.Is(err, syscall.EROFS):
+		return hinted{err, "mount the disk of " + settings.Store.Data + " for writing, or choose another directory: --data DIR"}
+	case errors.Is(err, syscall.ENOSPC):
+		return hinted{err, "make room on the disk of " + settings.Store.Data + ", or choose another directory: --data DIR"}
 	case errors.Is(err, os.ErrPermission):
 		return hinted{err, "make " + settings.Store.Data + " writable for this user, or choose another: --data DIR"}
 	case app.IsListenError(err):

@@ -26,25 +26,42 @@ type store struct {
 
 func (d store) table() config.Table { return config.Table{Data: d.Data, DatabaseURL: d.Database} }
 
-// with opens the ledger for fn. It never makes a new one in a directory, so that
-// a mistyped one is noticed.
-func (d store) with(ctx context.Context, create bool, fn func(*ledger.Ledger) error) error {
-	return d.open(ctx, create, func(s app.Store) error { return fn(ledger.New(ledger.Options{Store: s, Now: s.Now})) })
+// access is what a command does with the ledger.
+type access int
+
+const (
+	reads  access = iota // works where nothing can be written
+	writes               // works on a ledger that is there
+	makes                // makes a new one where there is none
+)
+
+// with opens the ledger for fn. Only a command that makes one makes a new one in a
+// directory, so that a mistyped one is noticed.
+func (d store) with(ctx context.Context, what access, fn func(*ledger.Ledger) error) error {
+	return d.open(ctx, what, func(s app.Store) error { return fn(ledger.New(ledger.Options{Store: s, Now: s.Now})) })
 }
 
-func (d store) open(ctx context.Context, create bool, fn func(app.Store) error) error {
+func (d store) open(ctx context.Context, what access, fn func(app.Store) error) error {
 	where, err := config.LoadStore(d.table(), config.OS(nil))
 	if err != nil {
 		return err
 	}
-	if !app.HasStore(where) && !create {
-		return hinted{fmt.Errorf("there is no ledger in %s", where.Data), "start the server once, or give its directory: --data DIR"}
+	if !app.HasStore(where) && what != makes {
+		return noLedger(where.Data)
 	}
-	s, err := app.OpenStore(ctx, where, nil)
+	open := app.OpenStore
+	if what == reads {
+		open = app.OpenStoreToRead
+	}
+	s, err := open(ctx, where, nil)
 	if err != nil {
 		return hinted{err, hintStore(where)}
 	}
-	return errors.Join(fn(s), s.Close())
+	err = fn(s)
+	if told := new(shipbell.StoreError); errors.As(err, &told) {
+		err = fmt.Errorf("ledger in %s: %w", where.Data, err)
+	}
+	return errors.Join(err, s.Close())
 }
 
 // hintStore says what to do about a ledger that cannot be opened.
@@ -53,6 +70,10 @@ func hintStore(where config.Store) string {
 		return "check that PostgreSQL runs, and DATABASE_URL; nothing in it was changed"
 	}
 	return "look at " + where.Data + "; nothing in it was changed"
+}
+
+func noLedger(dir string) error {
+	return hinted{fmt.Errorf("there is no ledger in %s", dir), "start the server once, or give its directory: --data DIR"}
 }
 
 type stateCmd struct {
@@ -69,7 +90,7 @@ func (stateShowCmd) Help() string {
 
 // Run prints the state.
 func (c stateShowCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, reads, func(l *ledger.Ledger) error {
 		state, err := l.State(ctx)
 		if err != nil {
 			return err
@@ -102,7 +123,7 @@ func (c stateImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return hinted{err, `the accepted form is {"workers": ["id", ...], "pages": ["id", ...], "lastCheck": "2025-01-15T10:30:45Z"}`}
 	}
-	return c.with(ctx, true, func(l *ledger.Ledger) error {
+	return c.with(ctx, makes, func(l *ledger.Ledger) error {
 		workers, pages, err := l.Import(ctx, state)
 		if errors.Is(err, shipbell.ErrInvalid) {
 			return hinted{fmt.Errorf("%s: %w", c.File, err), "mend the file; nothing was imported"}
@@ -170,7 +191,7 @@ func (lanesListCmd) Help() string {
 
 // Run prints the lanes.
 func (c lanesListCmd) Run(ctx context.Context, s streams) error {
-	return c.open(ctx, false, func(store app.Store) error {
+	return c.open(ctx, reads, func(store app.Store) error {
 		lanes, err := ledger.New(ledger.Options{Store: store}).Lanes(ctx)
 		if err != nil {
 			return err
@@ -241,7 +262,7 @@ func (lanesResumeCmd) Help() string {
 
 // Run resumes the lane.
 func (c lanesResumeCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, writes, func(l *ledger.Ledger) error {
 		channels := []shipbell.ChannelID{shipbell.ChannelID(c.Channel)}
 		if c.Channel == "all" {
 			lanes, err := l.Lanes(ctx)

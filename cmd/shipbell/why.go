@@ -37,7 +37,7 @@ const maxWhy = 20
 
 // Run prints what is known.
 func (c whyCmd) Run(ctx context.Context, s streams) error {
-	return c.with(ctx, false, func(l *ledger.Ledger) error {
+	return c.with(ctx, reads, func(l *ledger.Ledger) error {
 		n := 1
 		if c.All {
 			n = maxWhy

@@ -51,6 +51,7 @@ type server struct {
 	fake     *faketelegram.Server
 	settings config.Settings
 	url      string
+	token    string
 	log      *syncBuffer
 	out      *syncBuffer
 	stop     func()
@@ -86,6 +87,7 @@ func (s *server) run() {
 		s.Fatal(err)
 	}
 	s.url = a.URL()
+	s.token, _ = a.Token()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(a.Run(ctx), a.Close()) }()
@@ -119,7 +121,7 @@ func (s *server) request(method, path, token, body string) (int, string) {
 
 func (s *server) push(body string) {
 	s.Helper()
-	if code, text := s.request("POST", "/notify", notifyToken, body); code != 200 || text != `{"success":true,"message":"Notification queued"}` {
+	if code, text := s.request("POST", "/notify", s.token, body); code != 200 || text != `{"success":true,"message":"Notification queued"}` {
 		s.Errorf("answer %d %s", code, text)
 	}
 }

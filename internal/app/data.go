@@ -31,14 +31,14 @@ const (
 	TokenFile = "token"
 )
 
-// HasStore reports whether there is a store. One in a database is there, or its
-// opening says why not.
+// HasStore reports whether there is a store, be it one that cannot be opened. One
+// in a database is there, or its opening says why not.
 func HasStore(where config.Store) bool {
 	if where.Database != "" {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(where.Data, databaseFile))
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Store is the ledger's store, in either engine.
@@ -53,14 +53,26 @@ type Store interface {
 // OpenStore opens the ledger's store, beside running servers if there are some.
 // Log may be nil.
 func OpenStore(ctx context.Context, where config.Store, log *slog.Logger) (Store, error) {
-	if where.Database == "" {
-		s, err := sqlite.Open(ctx, filepath.Join(where.Data, databaseFile))
-		if err != nil {
-			return nil, err
-		}
-		return alone{s}, nil
+	if where.Database != "" {
+		return openShared(ctx, where, log)
 	}
-	return openShared(ctx, where, log)
+	s, err := sqlite.Open(ctx, filepath.Join(where.Data, databaseFile))
+	if err != nil {
+		return nil, err
+	}
+	return alone{s}, nil
+}
+
+// OpenStoreToRead opens the same to look at it, also where it cannot be written.
+func OpenStoreToRead(ctx context.Context, where config.Store, log *slog.Logger) (Store, error) {
+	if where.Database != "" {
+		return openShared(ctx, where, log)
+	}
+	s, err := sqlite.OpenRead(ctx, filepath.Join(where.Data, databaseFile))
+	if err != nil {
+		return nil, err
+	}
+	return alone{s}, nil
 }
 
 // openShared opens a store that several replicas use.
@@ -76,6 +88,12 @@ func (alone) Now() time.Time { return time.Now() }
 
 // Leases implements [Store]: the lock on the data directory is the only one.
 func (alone) Leases(context.Context) ([]shipbell.Lease, error) { return nil, nil }
+
+// Backup copies the ledger of a data directory into a new file, beside a running
+// server if there is one. Progress is told in bytes.
+func Backup(ctx context.Context, dir, to string, progress func(done, total int64)) (sqlite.Copied, error) {
+	return sqlite.Backup(ctx, filepath.Join(dir, databaseFile), to, progress)
+}
 
 // ErrInUse says that another server runs on a data directory.
 var ErrInUse = errors.New("another shipbell server uses this data directory")
@@ -108,11 +126,14 @@ func newToken() string {
 	return "sb_" + base64.RawURLEncoding.EncodeToString(random)
 }
 
+// secretToken is the name under which replicas keep the token.
+const secretToken = "notify_token"
+
 // sharedToken returns the token that replicas keep in their database; the first
 // of them makes it.
 func sharedToken(ctx context.Context, s *postgres.Store) (token string, made bool, err error) {
 	offered := newToken()
-	token, err = s.Secret(ctx, "notify_token", offered)
+	token, err = s.Secret(ctx, secretToken, offered)
 	return token, token == offered, err
 }
 

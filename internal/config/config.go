@@ -139,6 +139,18 @@ func OS(checks map[string]func(string) error) Sources {
 	return Sources{Environ: os.LookupEnv, Names: names, DotEnv: ".env", Checks: checks}
 }
 
+// Without returns sources in which a setting is not given.
+func (s Sources) Without(setting string) Sources {
+	environ := s.Environ
+	s.Environ = func(name string) (string, bool) {
+		if name == setting || name == setting+"_FILE" {
+			return "", true // not in the .env file either
+		}
+		return environ(name)
+	}
+	return s
+}
+
 // Problem is one setting that cannot be used.
 type Problem struct {
 	Setting string

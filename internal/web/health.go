@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -47,7 +48,7 @@ func (s *Server) writable(ctx context.Context) error {
 	_, err := s.check.get(ctx, writableFor, func(ctx context.Context) (struct{}, error) {
 		err := s.Ledger.Check(ctx)
 		if err != nil {
-			s.Log.Error("the store cannot be written", "error", err)
+			s.Log.Error("the store cannot be written", "error", err, "hint", hintOf(err))
 		}
 		return struct{}{}, err
 	})
@@ -134,6 +135,17 @@ func describeSource(h shipbell.Hearing) sourceHealth {
 type storeHealth struct {
 	Status string `json:"status"` // "ok" or "error"
 	Error  string `json:"error,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+// hintOf says what the operator can do about a failure of the store; often
+// nothing is known.
+func hintOf(err error) string {
+	var e *shipbell.StoreError
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
 }
 
 type laneHealth struct {
@@ -185,7 +197,7 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 	}
 	status := http.StatusOK
 	if checked != nil {
-		h.Status, h.Store = "unhealthy", storeHealth{Status: "error", Error: checked.Error()}
+		h.Status, h.Store = "unhealthy", storeHealth{Status: "error", Error: checked.Error(), Hint: hintOf(checked)}
 		status = http.StatusServiceUnavailable
 	}
 	lanes = slices.Clone(lanes) // others read it too

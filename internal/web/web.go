@@ -262,7 +262,7 @@ func (s *Server) failPush(w http.ResponseWriter, err error) {
 	case errors.Is(err, shipbell.ErrInvalid):
 		fail(w, http.StatusBadRequest, problem{Error: "Invalid request body", Code: string(push.CodeValue), Hint: "see the fields of a push in the documentation"})
 	default:
-		s.Log.Error("could not store a push; its sender was told to try again", "error", err)
+		s.Log.Error("could not store a push; its sender was told to try again", "error", err, "hint", hintOf(err))
 		s.unavailable(w)
 	}
 }

@@ -3,7 +3,6 @@ package web_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +57,7 @@ type fixture struct {
 // failing is a ledger whose disk is full.
 type failing struct{ *ledger.Ledger }
 
-var errDisk = errors.New("database or disk is full")
+var errDisk = &shipbell.StoreError{Reason: "the disk is full", Hint: "make room", Err: errors.New("commit: database or disk is full (13)")}
 
 func (failing) Record(context.Context, shipbell.Event) (ledger.Recorded, error) {
 	return ledger.Recorded{}, errDisk
@@ -160,12 +159,10 @@ func TestStoreAway(t *testing.T) {
 	if w.Header().Get("Retry-After") != "1" {
 		t.Error("no Retry-After")
 	}
-	f.want(f.do("GET", "/health", "", ""), 503, "the store cannot be written: database or disk is full")
-	var h struct{ Status string }
-	w = f.do("GET", "/health?verbose", "", "")
-	if err := json.Unmarshal(w.Body.Bytes(), &h); err != nil || w.Code != 503 || h.Status != "unhealthy" {
-		t.Errorf("verbose health: %d %s", w.Code, w.Body)
-	}
+	f.want(f.do("GET", "/health", "", ""), 503, "the store cannot be written: the disk is full: commit: database or disk is full (13)")
+	f.want(f.do("GET", "/health?verbose", "", ""), 503, `{"status":"unhealthy","version":"1.2.3","uptimeSeconds":0,`+
+		`"store":{"status":"error","error":"the disk is full: commit: database or disk is full (13)","hint":"make room"},`+
+		`"lanes":[{"channel":"telegram:-1","status":"ok","backlog":0}],"sources":[]}`)
 }
 
 func TestHealth(t *testing.T) {

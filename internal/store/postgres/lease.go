@@ -115,6 +115,16 @@ func (s *Store) Leases(ctx context.Context) ([]shipbell.Lease, error) {
 	return leases, rows.Err()
 }
 
+// KeptSecret returns what replicas share under a name, or [shipbell.ErrNotFound].
+func (s *Store) KeptSecret(ctx context.Context, name string) (string, error) {
+	var kept string
+	err := s.db.QueryRowContext(ctx, `SELECT value FROM secrets WHERE name = $1`, name).Scan(&kept)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", shipbell.ErrNotFound
+	}
+	return kept, withoutURL(err)
+}
+
 // Secret returns what all replicas share under a name: the one that was stored
 // first.
 func (s *Store) Secret(ctx context.Context, name, offered string) (string, error) {

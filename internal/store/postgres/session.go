@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,8 +53,12 @@ func (s *session) drop() {
 // been lost before anything was answered on it is replaced once: a restart of the
 // database ends all that are idle.
 func (s *session) with(fn func(*carrier) error) error {
+	return s.within(s.store.timeout+patience, fn)
+}
+
+func (s *session) within(bound time.Duration, fn func(*carrier) error) error {
 	for again := false; ; again = true {
-		ctx, cancel := context.WithTimeout(context.Background(), s.store.timeout+patience)
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
 		c, err := s.once(ctx, fn)
 		cancel()
 		if err == nil || again || c == nil || c.answered || !c.lost {
@@ -172,10 +177,10 @@ func clean(text string) string {
 	return strings.ReplaceAll(text, "\x00", "\uFFFD")
 }
 
-// columns are the values of rows, column by column.
+// columns are the values of rows, column by column; of each column one of both.
 type columns struct {
-	numbers map[int][]*int64
-	texts   map[int][]string
+	numbers [][]*int64
+	texts   [][]*string
 }
 
 // Insert implements [sqltx.Conn].
@@ -185,17 +190,22 @@ func (c *carrier) Insert(into *sqltx.Insert, args ...any) error {
 	}
 	cols := c.rows[into]
 	if cols == nil {
-		cols = &columns{make(map[int][]*int64), make(map[int][]string)}
+		cols = &columns{make([][]*int64, len(args)), make([][]*string, len(args))}
 		c.rows[into] = cols
 	}
 	for i, a := range args {
 		switch v := a.(type) {
 		case string:
-			cols.texts[i] = append(cols.texts[i], clean(v))
+			v = clean(v)
+			cols.texts[i] = append(cols.texts[i], &v)
 		case int64:
 			cols.numbers[i] = append(cols.numbers[i], &v)
 		case nil:
-			cols.numbers[i] = append(cols.numbers[i], nil)
+			if into.Types[i] == "TEXT" {
+				cols.texts[i] = append(cols.texts[i], nil)
+			} else {
+				cols.numbers[i] = append(cols.numbers[i], nil)
+			}
 		default:
 			return fmt.Errorf("add to %s: column %s is a %T", into.Table, into.Columns[i], a)
 		}
@@ -208,10 +218,10 @@ func (c *carrier) queueRows() {
 	for into, cols := range c.rows {
 		args := make([]any, len(into.Columns))
 		for i := range args {
-			if numbers, ok := cols.numbers[i]; ok {
-				args[i] = numbers
-			} else {
+			if into.Types[i] == "TEXT" {
 				args[i] = cols.texts[i]
+			} else {
+				args[i] = cols.numbers[i]
 			}
 		}
 		c.queued.Queue(into.Many, args...)
@@ -290,8 +300,7 @@ func (a *answer) Scan(into ...any) error {
 	return errors.Join(err, a.results.Close())
 }
 
-// Each implements [sqltx.Conn]. All rows are read before the first is passed on,
-// so that fn may ask for more.
+// Each implements [sqltx.Conn].
 func (c *carrier) Each(fn func(sqltx.Row) error, query string, args ...any) error {
 	c.queue(query, args...)
 	results, err := c.send(1)
@@ -385,15 +394,21 @@ func withoutURL(err error) error {
 	}
 	var refused *pgconn.PgError
 	var network net.Error
+	told := &shipbell.StoreError{
+		Reason: "PostgreSQL cannot be reached",
+		Hint:   "start PostgreSQL, or check the network and the address in DATABASE_URL; a running server goes on by itself",
+		Err:    errors.New("no connection"), // the library's own words hold the address
+	}
 	switch {
 	case errors.As(err, &refused):
-		return fmt.Errorf("PostgreSQL refuses the connection: %w", refused)
+		told.Reason, told.Err = "PostgreSQL refuses the connection", refused
+		told.Hint = "check role, password, database and sslmode in DATABASE_URL"
 	case errors.As(err, &network):
-		return fmt.Errorf("PostgreSQL cannot be reached: %w", network)
+		told.Err = network
 	case brokenOff(err):
-		return fmt.Errorf("PostgreSQL cannot be reached: %w", io.ErrUnexpectedEOF)
+		told.Err = io.ErrUnexpectedEOF
 	}
-	return errors.New("PostgreSQL cannot be reached")
+	return told
 }
 
 // The codes with which PostgreSQL says that it will be there before long.

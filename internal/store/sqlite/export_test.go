@@ -1,6 +1,11 @@
 package sqlite
 
-import "runtime"
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"runtime"
+)
 
 // Pragma reads a setting of the writing connection.
 func (s *Store) Pragma(name string) (string, error) {
@@ -22,3 +27,24 @@ func (s *Store) Commits() int { return s.queue.Commits() }
 // LoseConnection leaves the writer as a transaction does that SQLite ended by
 // itself: there is nothing to roll back.
 func (s *Store) LoseConnection() { s.writer.abandon() }
+
+// Set changes a setting of the writing connection.
+func (s *Store) Set(pragma string) error { return s.writer.Exec("PRAGMA " + pragma) }
+
+// Limit bounds the size of the file at path, also for the connections that
+// replace the writing one after a failure. The caller closes what it returns
+// after the store.
+func (s *Store) Limit(path string, pages int) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path)+"&"+url.Values{"_pragma": {fmt.Sprintf("max_page_count(%d)", pages)}}.Encode())
+	if err != nil {
+		return nil, err
+	}
+	if !s.writer.broken {
+		err = s.writer.close()
+	}
+	s.writer.db, s.writer.broken = db, true
+	return db, err
+}
+
+// OpenToRead opens a file as OpenRead does where Open does not work.
+var OpenToRead = openToRead

@@ -44,6 +44,9 @@ func (s *session) connect() error {
 }
 
 func (s *session) close() error {
+	if s.broken {
+		return nil // closed already
+	}
 	var errs []error
 	for _, stmt := range s.stmts {
 		errs = append(errs, stmt.Close())
@@ -95,6 +98,11 @@ func (s *session) abandon() {
 	if s.Exec("ROLLBACK") == nil {
 		return
 	}
+	// A connection lives on behind statements that are not closed, with its files.
+	for _, stmt := range s.stmts {
+		_ = stmt.Close()
+	}
+	clear(s.stmts)
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // makes the pool drop it
 	s.broken = true
 }

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -57,6 +58,9 @@ type Store struct {
 
 	queue *group.Queue
 
+	failed atomic.Bool           // a write failed since Check last proved that writing works
+	damage atomic.Pointer[error] // the first failure that told of damage
+
 	// Only the goroutine that commits uses these.
 	underWay bool          // a checkpoint beside the writer has not been received from copied
 	uncopied int           // Updates since the last checkpoint began
@@ -64,32 +68,73 @@ type Store struct {
 }
 
 // Open opens the file at path, makes it where there is none, and brings its
-// schema up to date. A file that a newer version wrote is refused untouched.
+// schema up to date. A file that is damaged, of a newer version, or no ledger at
+// all is refused untouched. What is wrong with a file is told by a
+// [shipbell.StoreError].
 func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := openFile(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, classify(err))
+	}
+	return s, nil
+}
+
+func openFile(ctx context.Context, path string) (*Store, error) {
+	if err := examine(ctx, path); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
 	// The file holds commit messages and authors: its owner's alone.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
 	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
+	return connect(ctx, dsn(path), migrate)
+}
 
-	s := &Store{pool: make(chan *session, readers), copied: make(chan struct{}, 1)}
-	s.queue = group.New(group.Options{
-		Commit: func(_ []shipbell.KeyIdentity, fn func(ledger.Tx) error) error { return s.writer.update(fn) },
-		After:  s.checkpoint,
-	})
-	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+// connect opens the connections, after prepare has seen to the schema.
+func connect(ctx context.Context, dsn string, prepare func(context.Context, *sql.DB) error) (*Store, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
+	if err := prepare(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
+	sessions, err := newSessions(db, 2+readers)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Store{
+		db: db, writer: sessions[0], copier: sessions[1],
+		pool: make(chan *session, readers), copied: make(chan struct{}, 1),
+	}
+	for _, r := range sessions[2:] {
+		s.pool <- r
+	}
+	s.queue = group.New(group.Options{Commit: s.commit, After: s.checkpoint})
 	return s, nil
+}
+
+// newSessions opens n sessions, or none.
+func newSessions(db *sql.DB, n int) ([]*session, error) {
+	var sessions []*session
+	for range n {
+		s, err := newSession(db)
+		if err != nil {
+			for _, s := range sessions {
+				err = errors.Join(err, s.close())
+			}
+			return nil, err
+		}
+		sessions = append(sessions, s)
+	}
+	return sessions, nil
 }
 
 // dsn puts the settings where every new connection gets them. Temporary tables
@@ -105,37 +150,29 @@ func dsn(path string) string {
 		"cache_size(-4096)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
 	}}
-	// A file URI: the path may hold a question mark or a percent sign.
+	return fileURI(path, q)
+}
+
+// fileURI names a file whose path may hold a question mark or a percent sign.
+func fileURI(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func (s *Store) prepare(ctx context.Context) error {
-	if err := migrate(ctx, s.db); err != nil {
-		return err
+// schema returns what knows the migrations, and the number of the newest.
+func schema(db *sql.DB) (p *goose.Provider, newest int64, err error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, 0, err
 	}
-	var err error
-	if s.writer, err = newSession(s.db); err != nil {
-		return err
+	if p, err = goose.NewProvider(goose.DialectSQLite3, db, dir); err != nil {
+		return nil, 0, err
 	}
-	if s.copier, err = newSession(s.db); err != nil {
-		return err
-	}
-	for range readers {
-		r, err := newSession(s.db)
-		if err != nil {
-			return err
-		}
-		s.pool <- r
-	}
-	return nil
+	sources := p.ListSources()
+	return p, sources[len(sources)-1].Version, nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
+	p, newest, err := schema(db)
 	if err != nil {
 		return err
 	}
@@ -143,9 +180,8 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	sources := p.ListSources()
-	if newest := sources[len(sources)-1].Version; version > newest {
-		return fmt.Errorf("the file has schema %d, this version of Shipbell knows %d: it was written by a newer version; use that one", version, newest)
+	if version > newest {
+		return tooNew(version, newest)
 	}
 	_, err = p.Up(ctx)
 	return err
@@ -165,10 +201,13 @@ func (s *Store) Close() error {
 
 // View implements [ledger.Store].
 func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
+	if err := s.damaged(); err != nil {
+		return err
+	}
 	select {
 	case r := <-s.pool:
 		defer func() { s.pool <- r }()
-		return r.view(fn)
+		return s.note(r.view(fn))
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -176,12 +215,24 @@ func (s *Store) View(ctx context.Context, fn func(ledger.Tx) error) error {
 
 // Check implements [ledger.Store].
 func (s *Store) Check(ctx context.Context) error {
+	if s.failed.Swap(false) {
+		if err := s.proveRoom(ctx); err != nil {
+			return err
+		}
+	}
 	return s.Update(ctx, func(t ledger.Tx) error { return t.(*sqltx.Tx).Touch() })
 }
 
 // Update implements [ledger.Store].
 func (s *Store) Update(ctx context.Context, fn func(ledger.Tx) error, _ ...shipbell.Key) error {
 	return s.queue.Update(ctx, fn)
+}
+
+func (s *Store) commit(_ []shipbell.KeyIdentity, fn func(ledger.Tx) error) error {
+	if err := s.damaged(); err != nil {
+		return err
+	}
+	return s.note(s.writer.update(fn))
 }
 
 // checkpoint sees to it that the WAL is copied into the database from time to

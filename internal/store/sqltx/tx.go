@@ -32,7 +32,7 @@ type Conn interface {
 	// Row runs a query for at most one row; without one, scanning it is
 	// [sql.ErrNoRows].
 	Row(query string, args ...any) Row
-	// Each calls fn for every row.
+	// Each calls fn for every row. Fn must not run statements.
 	Each(fn func(Row) error, query string, args ...any) error
 }
 
