@@ -89,7 +89,7 @@ func command(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.deadline, fmt.Errorf("the run did not end within %s (-deadline)", p.deadline))
 	defer cancel()
-	ok, err := chaos(ctx, p, out)
+	ok, err := single(ctx, p, out)
 	if err != nil {
 		fmt.Fprintln(errs, "chaos:", err)
 	}
