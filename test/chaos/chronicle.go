@@ -38,6 +38,15 @@ func (g grant) covers(at time.Time) bool {
 	return false
 }
 
+// leases is how many there are.
+func (c *chronicle) leases() int {
+	names := make(map[string]bool)
+	for _, g := range c.grants {
+		names[g.lease] = true
+	}
+	return len(names)
+}
+
 // stint is a time in which one process delivered in a lane and no other did: a
 // grant, or a whole life where there are no grants.
 type stint int

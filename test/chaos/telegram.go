@@ -54,6 +54,7 @@ type telegram struct {
 	lanes   []lane
 	limited bool // it has Telegram's limits
 	mix     faketelegram.Mix
+	door    *door // nil where servers come straight in
 	url     string
 	stop    func()
 
@@ -182,6 +183,9 @@ func (t *telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in := r.Clone(r.Context())
 	in.URL.Path, in.Body = "/"+rest, io.NopCloser(bytes.NewReader(body))
 
+	if t.door != nil && t.door.expects(life) {
+		w.Header().Set("Connection", "close")
+	}
 	a := &arrival{life: life}
 	t.turn.Lock()
 	t.current = a

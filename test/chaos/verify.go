@@ -37,6 +37,9 @@ type verdict struct {
 	doubles     doubles
 	early       early
 	disorder    int // first posts that overtook another
+	unheld      int // requests of a process whose lane was another's
+	handovers   int // how often a lane changed hands
+	beyond      beyond
 }
 
 // ordinal is where a deployment stands in the order of its lanes.
