@@ -33,6 +33,7 @@ type joint struct {
 	load     *load
 	striker  *striker
 	drained  time.Duration
+	ended    time.Time
 }
 
 // giveUp is how long a build step waits for an answer.
@@ -158,7 +159,8 @@ func (j *joint) storm(ctx context.Context) error {
 	if err := drain(ctx, j.health, pause, len(j.telegram.lanes), stuck); err != nil {
 		return err
 	}
-	j.drained = time.Since(since)
+	j.ended = time.Now()
+	j.drained = j.ended.Sub(since)
 	for i := range j.cluster.replicas {
 		if err := j.cluster.stop(i); err != nil {
 			return fmt.Errorf("replica %d: %w", i, err)
@@ -272,17 +274,19 @@ func (j *joint) verify(ctx context.Context) (*verdict, error) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}
-	grants, marks, err := readAudit(ctx, url)
+	b, err := readAudit(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	c := &chronicle{lives: j.cluster.lives.history(), outages: j.cluster.outages, grants: grants}
+	c := &chronicle{lives: j.cluster.lives.history(), outages: j.cluster.outages, grants: b.grants}
 	all := j.telegram.requests()
 	c.place(all)
-	v.markAudited(all, marks)
-	v.handovers = len(grants) - c.leases()
+	v.markAudited(all, b.marks)
+	v.handovers = len(b.grants) - c.leases()
 	v.checkRequests(j.telegram, c, all)
 	v.checkHeld(all, c)
+	v.checkWritten(b.writes, j.telegram.lanes, c)
+	v.checkKept(all, c, j.ended)
 	v.checkLimits(all, c)
 	v.checkOrder(all)
 	return v, nil
