@@ -64,6 +64,8 @@
 //     was not its own. The database writes down who held what until when. None is
 //     allowed: a replica that was frozen sends nothing more. Nor does it write to
 //     the lane.
+//   - slowest announcement from sleep: at the very end each replica gets a push
+//     while all lanes sleep; more than five seconds is a failure.
 //   - messages of which a process kept silent: those whose handle it had, and time
 //     enough to store it.
 //   - early requests: the ones that came before the time a 429 had named was

@@ -33,6 +33,7 @@ type joint struct {
 	load     *load
 	striker  *striker
 	drained  time.Duration
+	woken    time.Duration // the longest time until sleeping lanes announced a push
 	ended    time.Time
 }
 
@@ -159,8 +160,11 @@ func (j *joint) storm(ctx context.Context) error {
 	if err := drain(ctx, j.health, pause, len(j.telegram.lanes), stuck); err != nil {
 		return err
 	}
+	j.drained = time.Since(since)
+	if err := j.whisper(ctx, cancel); err != nil {
+		return err
+	}
 	j.ended = time.Now()
-	j.drained = j.ended.Sub(since)
 	for i := range j.cluster.replicas {
 		if err := j.cluster.stop(i); err != nil {
 			return fmt.Errorf("replica %d: %w", i, err)
@@ -289,5 +293,8 @@ func (j *joint) verify(ctx context.Context) (*verdict, error) {
 	v.checkKept(all, c, j.ended)
 	v.checkLimits(all, c)
 	v.checkOrder(all)
+	if j.woken > wakeBound && !j.limits {
+		v.fail("a push to a replica, while all lanes slept, was announced only after %s", round(j.woken))
+	}
 	return v, nil
 }

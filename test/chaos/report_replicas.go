@@ -44,6 +44,7 @@ func (j *joint) report(v *verdict) {
 	row("messages", "%d in %d chats, %d of them alerts", v.messages, len(j.telegram.lanes), v.alerts)
 	row("edits", "%d; %d removals", v.edits, v.removals)
 	row("lanes empty", "%s after the last push", round(j.drained))
+	row("slowest announcement from sleep", "%s", round(j.woken))
 	row("hand-overs of lanes", "%d", v.handovers)
 	row("requests without the lane", "%d; %d writes", v.unheld, v.unheldWrites)
 	row("messages of which a process kept silent", "%d", v.unkept)
