@@ -126,8 +126,9 @@ func (c *Client) Do(req *http.Request, secrets ...Secret) (*Response, error) {
 
 // lastLook is the end of a time-out, which is waited for on its own. A process
 // that stood still for longer wakes up with the time over and the answer there;
-// it then looks at the answer, which says what became of the request.
-const lastLook = 100 * time.Millisecond
+// it then looks at the answer, which says what became of the request. On a crowded
+// machine that takes a while.
+const lastLook = 500 * time.Millisecond
 
 // limit ends a request when its time is over; stop says that it has ended.
 func (c *Client) limit(end context.CancelCauseFunc) (stop func()) {

@@ -38,6 +38,17 @@ func (g grant) covers(at time.Time) bool {
 	return false
 }
 
+// holder is the process that last took a lease before that time.
+func (c *chronicle) holder(lease string, at time.Time) (life int) {
+	life = -1
+	for _, g := range c.grants { // in the order of their fences
+		if g.lease == lease && !g.began().After(at) {
+			life = g.life
+		}
+	}
+	return life
+}
+
 // leases is how many there are.
 func (c *chronicle) leases() int {
 	names := make(map[string]bool)
@@ -151,6 +162,9 @@ func outside(spans []span, from, to time.Time) time.Duration {
 	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
 	var free time.Duration
 	for _, s := range spans {
+		if s.from.After(to) {
+			break
+		}
 		if s.from.After(from) {
 			free += s.from.Sub(from)
 		}

@@ -125,6 +125,60 @@ func TestReleased(t *testing.T) {
 	}
 }
 
+func TestOutside(t *testing.T) {
+	spans := []span{{at(50), at(60)}, {at(10), at(20)}, {at(15), at(30)}}
+	for _, test := range []struct{ from, to, want int }{
+		{0, 100, 70}, {0, 12, 10}, {12, 18, 0}, {25, 40, 10}, {60, 100, 40}, {0, 5, 5}, {70, 60, 0},
+	} {
+		if got := outside(spans, at(test.from), at(test.to)); got != time.Duration(test.want)*time.Millisecond {
+			t.Errorf("from %d to %d: %s, want %d ms", test.from, test.to, got, test.want)
+		}
+	}
+}
+
+// TestKept: a message whose handle a process had, and time enough to store it,
+// must be known.
+func TestKept(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		post    request
+		happens func(*chronicle)
+		unkept  int
+	}{
+		{"stored", sent(one, 0, 2000).storedAt(2003), func(*chronicle) {}, 0},
+		{"not stored", sent(one, 0, 2000), func(*chronicle) {}, 1},
+		{"killed", sent(one, 0, 2000), func(c *chronicle) { c.lives[0].ended, c.lives[0].how = at(2004), killed }, 0},
+		{"killed late", sent(one, 0, 2000), func(c *chronicle) { c.lives[0].ended, c.lives[0].how = at(9000), killed }, 1},
+		{"frozen, then killed", sent(one, 0, 2000), func(c *chronicle) {
+			c.lives[0].ended, c.lives[0].how, c.lives[0].frozen = at(14_000), killed, []span{{at(2001), at(13_000)}}
+		}, 0},
+		{"an outage after the kill", sent(one, 0, 2000), func(c *chronicle) {
+			c.lives[0].ended, c.lives[0].how, c.outages = at(2004), killed, []span{{at(30_000), at(31_000)}}
+		}, 0},
+		{"nobody heard", sent(one, 0, 2000).with(faketelegram.Fault{Kind: faketelegram.FaultReset, Accepted: true}), func(*chronicle) {}, 0},
+	} {
+		c, v := twoReplicas(), newVerdict()
+		test.happens(c)
+		v.checkKept([]request{test.post}, c, at(60_000))
+		if v.unkept != test.unkept {
+			t.Errorf("%s: %d, want %d", test.name, v.unkept, test.unkept)
+		}
+	}
+}
+
+// TestWritten: only who took a lane last writes to it.
+func TestWritten(t *testing.T) {
+	c, v := twoReplicas(), newVerdict()
+	v.checkWritten([]write{{at(9000), 0, one.lane.channel()}, {at(10_500), 1, one.lane.channel()}}, []lane{one.lane}, c)
+	if v.unheldWrites != 0 || len(v.failures) != 0 {
+		t.Errorf("%s", v.failures)
+	}
+	v.checkWritten([]write{{at(10_500), 0, one.lane.channel()}}, []lane{one.lane}, c)
+	if v.unheldWrites != 1 {
+		t.Errorf("%d writes without the lane, want 1", v.unheldWrites)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	limit := func(q request) request {
 		q.Accepted, q.Status, q.Description = false, 429, "Too Many Requests: retry after 7"

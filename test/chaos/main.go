@@ -62,7 +62,12 @@
 //   - doubles unexplained: all others. None is allowed.
 //   - requests without the lane: those that arrived from a replica while the lane
 //     was not its own. The database writes down who held what until when. None is
-//     allowed: a replica that was frozen sends nothing more.
+//     allowed: a replica that was frozen sends nothing more. Nor does it write to
+//     the lane.
+//   - slowest announcement from sleep: at the very end each replica gets a push
+//     while all lanes sleep; more than five seconds is a failure.
+//   - messages of which a process kept silent: those whose handle it had, and time
+//     enough to store it.
 //   - early requests: the ones that came before the time a 429 had named was
 //     over. A kill before the commit explains one, and so does a request of
 //     another topic of the same chat that was on its way already.
@@ -199,5 +204,11 @@ func (p *plan) complete() {
 	}
 }
 
-// pause is the mean time between two strikes.
-func (p plan) pause() time.Duration { return 3 * meanLife }
+// forMessages is how long a lane may need for what follows of one push.
+const forMessages = 6 * time.Millisecond
+
+// pause is the mean time between two strikes in which lanes can deliver: as much
+// as is pushed meanwhile.
+func (p plan) pause() time.Duration {
+	return forMessages * time.Duration(p.pushes/max(p.kills+p.freezes+p.stops+p.outages, 1))
+}

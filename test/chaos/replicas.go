@@ -33,6 +33,8 @@ type joint struct {
 	load     *load
 	striker  *striker
 	drained  time.Duration
+	woken    time.Duration // the longest time until sleeping lanes announced a push
+	ended    time.Time
 }
 
 // giveUp is how long a build step waits for an answer.
@@ -159,6 +161,10 @@ func (j *joint) storm(ctx context.Context) error {
 		return err
 	}
 	j.drained = time.Since(since)
+	if err := j.whisper(ctx, cancel); err != nil {
+		return err
+	}
+	j.ended = time.Now()
 	for i := range j.cluster.replicas {
 		if err := j.cluster.stop(i); err != nil {
 			return fmt.Errorf("replica %d: %w", i, err)
@@ -272,18 +278,23 @@ func (j *joint) verify(ctx context.Context) (*verdict, error) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}
-	grants, marks, err := readAudit(ctx, url)
+	b, err := readAudit(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	c := &chronicle{lives: j.cluster.lives.history(), outages: j.cluster.outages, grants: grants}
+	c := &chronicle{lives: j.cluster.lives.history(), outages: j.cluster.outages, grants: b.grants}
 	all := j.telegram.requests()
 	c.place(all)
-	v.markAudited(all, marks)
-	v.handovers = len(grants) - c.leases()
+	v.markAudited(all, b.marks)
+	v.handovers = len(b.grants) - c.leases()
 	v.checkRequests(j.telegram, c, all)
 	v.checkHeld(all, c)
+	v.checkWritten(b.writes, j.telegram.lanes, c)
+	v.checkKept(all, c, j.ended)
 	v.checkLimits(all, c)
 	v.checkOrder(all)
+	if j.woken > wakeBound && !j.limits {
+		v.fail("a push to a replica, while all lanes slept, was announced only after %s", round(j.woken))
+	}
 	return v, nil
 }

@@ -39,7 +39,10 @@ type verdict struct {
 	disorder    int // first posts that overtook another
 	unheld      int // requests of a process whose lane was another's
 	handovers   int // how often a lane changed hands
-	beyond      beyond
+	// unheldWrites are changes of a lane by a process when it was another's.
+	unheldWrites int
+	unkept       int // messages that the ledger should have heard of
+	beyond       beyond
 }
 
 // ordinal is where a deployment stands in the order of its lanes.
