@@ -171,7 +171,7 @@ func release(tx Tx, main shipbell.Announcement, rows []shipbell.Announcement) er
 func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 	into, err := tx.Merged(a.Deployment)
 	if errors.Is(err, shipbell.ErrNotFound) {
-		return nil
+		return restore(tx, a, attempt)
 	}
 	if err != nil {
 		return err
@@ -192,6 +192,27 @@ func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 		return nil
 	}
 	return adopt(tx, into, []shipbell.Announcement{a})
+}
+
+// restore keeps a message that was posted although another replica, which had
+// taken over meanwhile, had found nothing to tell any more: it is there, and has to
+// say what is true.
+func restore(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
+	if attempt.Edit || a.Ref == "" {
+		return nil
+	}
+	d, err := tx.Deployment(a.Deployment)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		return nil // it was swept, or is a bulletin's
+	}
+	if err != nil {
+		return err
+	}
+	a.Wanted = d.Revision
+	if err := tx.PutAnnouncement(a); err != nil {
+		return err
+	}
+	return tx.KeepAttempt(attempt)
 }
 
 // adopt gives the messages of a deployment that is gone to the one that took

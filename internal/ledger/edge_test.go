@@ -141,6 +141,39 @@ func TestFailedPostWhileMerged(t *testing.T) {
 	}
 }
 
+// TestPostedWhileNothingWasToBeTold: an alert was under way when its replica lost
+// the lane, and the next one found that there was no need for it any more. It is
+// there all the same, and is taken back.
+func TestPostedWhileNothingWasToBeTold(t *testing.T) {
+	b := newBook(t)
+	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
+	b.deliver(0)
+	b.record(event(shipbell.SourcePush, 10, shipbell.Failure, pushed))
+	under := b.begin(nil)
+	if under.a.Part != shipbell.PartAlert {
+		t.Fatalf("part %d is under way, want the alert", under.a.Part)
+	}
+	b.record(event(shipbell.SourcePoll, 20, shipbell.Success, pushed))
+	needless, s, err := b.Stale(t.Context(), channel)
+	if err != nil || needless.Part != shipbell.PartAlert {
+		t.Fatalf("part %d comes next, want the alert: %v", needless.Part, err)
+	}
+	needless.Shown = s.Deployment.Revision
+	attempt := shipbell.Attempt{Deployment: needless.Deployment, Channel: channel, Part: needless.Part, At: b.now}
+	if err := b.Mark(t.Context(), needless, attempt, shipbell.Lane{Channel: channel}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.end(under)
+	edited := false
+	for r := b.begin(nil); r != nil; r = b.begin(nil) {
+		edited = edited || r.a.Part == shipbell.PartAlert && r.a.Ref == under.ref
+		b.end(r)
+	}
+	if !edited {
+		t.Error("the alert says still that it failed")
+	}
+}
+
 func TestExitCodeEndsNoAlarm(t *testing.T) {
 	b := newBook(t)
 	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
