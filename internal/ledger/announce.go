@@ -71,7 +71,8 @@ func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announc
 		case exists && a.Told(), !exists:
 			a = shipbell.Announcement{Deployment: d.ID, Channel: c, Part: p, Urgency: shipbell.UrgencyHigh}
 		}
-		if (main.Ref != "" || a.Ref != "") && (needed || a.Shown > 0) {
+		// What was asked for may be under way, and must become true once it is there.
+		if (main.Ref != "" || a.Ref != "") && (needed || a.Wanted > 0) {
 			a.Wanted = d.Revision
 		}
 		changed = append(changed, a)
