@@ -136,6 +136,22 @@ func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipb
 	return tx.KeepAttempt(attempt)
 }
 
+// doubt makes a message stale that was edited by a lost lease, or may have been:
+// whoever holds it now may have edited it as well, and nobody knows which request
+// was the last to arrive.
+func doubt(tx Tx, a shipbell.Announcement) error {
+	rows, err := tx.Announcements(a.Deployment, a.Channel)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(row shipbell.Announcement) bool { return row.Part == a.Part && row.Ref == a.Ref })
+	if i < 0 || rows[i].Shown <= a.Shown {
+		return nil
+	}
+	rows[i].Shown = a.Shown
+	return tx.PutAnnouncement(rows[i])
+}
+
 // needless notes that another message told what this part would have, also where the
 // part was not asked for yet. One that was posted stays as it is.
 func needless(tx Tx, by shipbell.Announcement, rows []shipbell.Announcement, p shipbell.Part) ([]shipbell.Announcement, error) {
