@@ -12,7 +12,7 @@ import (
 var layers = map[string][]string{
 	"internal/store/":            {"internal/ledger"},
 	"internal/store/sqlite":      {"internal/ledger", "internal/store/group", "internal/store/sqltx"},
-	"internal/store/postgres":    {"internal/ledger", "internal/store/group", "internal/store/sqltx"},
+	"internal/store/postgres":    {"internal/ledger", "internal/store/clock", "internal/store/group", "internal/store/sqltx"},
 	"internal/channel/":          {"internal/outbound"},
 	"internal/source/cloudflare": {"internal/excerpt", "internal/outbound"},
 	"internal/web":               {"internal/ledger", "internal/source/push"},

@@ -9,16 +9,21 @@ import (
 )
 
 // budget keeps requests within limits. Lanes with the same budget share one.
-// It counts a request from its answer, not from its start: two requests can
-// then never reach the remote closer together than they were counted, however
-// long the first was under way.
+// It counts a request from its answer, not from its start, and one that is under
+// way as if it was answered now: two requests can then never reach the remote
+// closer together than they were counted, however long the first was under way.
 type budget struct {
 	limits []shipbell.Limit
 
 	mu     sync.Mutex
-	recent []time.Time // when requests were answered, or started where still under way; oldest first
+	recent []time.Time // when requests were answered, oldest first
+	under  []time.Time // when those that are under way started, oldest first
 	parked time.Time   // the remote asked to wait until then
 }
+
+// whileUnder is how long a lane waits before it looks again whether the request
+// of another lane was answered, for which it has to wait.
+const whileUnder = 50 * time.Millisecond
 
 // The shares of a limit that are kept for what is more urgent. A limit that is
 // too small to be shared, such as one request per second, has none.
@@ -48,11 +53,15 @@ func (b *budget) wait(now time.Time, u shipbell.Urgency) time.Duration {
 func (b *budget) waitLocked(now time.Time, u shipbell.Urgency) time.Duration {
 	until := b.parked
 	for _, l := range b.limits {
-		n := share(l.N, u)
-		if len(b.recent) < n {
+		n := share(l.N, u) - len(b.under)
+		if n > len(b.recent) {
 			continue
 		}
-		if free := b.recent[len(b.recent)-n].Add(l.Per); free.After(until) {
+		free := now.Add(min(whileUnder, l.Per))
+		if n > 0 {
+			free = b.recent[len(b.recent)-n].Add(l.Per)
+		}
+		if free.After(until) {
 			until = free
 		}
 	}
@@ -66,22 +75,20 @@ func (b *budget) take(now time.Time, u shipbell.Urgency) bool {
 	if b.waitLocked(now, u) > 0 {
 		return false
 	}
-	b.recent = append(b.recent, now)
-	b.trimLocked()
+	b.under = append(b.under, now)
 	return true
 }
 
-// answered moves a request that started then to now.
+// answered takes in that a request which started then was answered now.
 func (b *budget) answered(then, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.recent) - 1; i >= 0; i-- {
-		if b.recent[i].Equal(then) {
-			b.recent[i] = now
-			break
-		}
+	if i := slices.IndexFunc(b.under, then.Equal); i >= 0 {
+		b.under = slices.Delete(b.under, i, i+1)
 	}
+	b.recent = append(b.recent, now)
 	slices.SortFunc(b.recent, time.Time.Compare)
+	b.trimLocked()
 }
 
 // park stops everybody on this budget until then.
@@ -104,7 +111,7 @@ func (b *budget) release() {
 func (b *budget) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.recent, b.parked = nil, time.Time{}
+	b.recent, b.under, b.parked = nil, nil, time.Time{}
 }
 
 // load adds requests that were made before this process held the lane.
@@ -117,11 +124,12 @@ func (b *budget) load(recent []time.Time) {
 	b.trimLocked()
 }
 
-// snapshot returns the requests that still count.
+// snapshot returns the requests that still count; those under way from their
+// start.
 func (b *budget) snapshot() []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.recent)
+	return slices.Concat(b.recent, b.under)
 }
 
 // trimLocked keeps as many requests as the largest limit looks back on.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -70,6 +71,9 @@ type Options struct {
 	// Asleep is how long a lane without work sleeps; wakes end it. 0 means an
 	// hour: they are heard where there is one replica.
 	Asleep time.Duration
+	// Chance returns a duration below the one given, by which lanes that failed
+	// together come back apart; nil means by chance.
+	Chance func(below time.Duration) time.Duration
 	Log    *slog.Logger
 }
 
@@ -116,6 +120,9 @@ func New(o Options) *Dispatcher {
 	}
 	if o.Asleep == 0 {
 		o.Asleep = asleep
+	}
+	if o.Chance == nil {
+		o.Chance = rand.N[time.Duration]
 	}
 	d := &Dispatcher{Options: o, lanes: make(map[shipbell.ChannelID]*lane)}
 	for _, c := range o.Channels {

@@ -352,6 +352,29 @@ func TestClockWasAhead(t *testing.T) {
 	})
 }
 
+// TestClockWasAheadKeepsLimits: what a clock that was ahead said of the last
+// requests still says how many they were.
+func TestClockWasAheadKeepsLimits(t *testing.T) {
+	run(t, "-100200", func(f *fixture) {
+		var recent []time.Time
+		for i := range 20 {
+			recent = append(recent, time.Now().Add(time.Duration(i-10)*2*time.Second))
+		}
+		err := f.store.Update(f.Context(), func(tx ledger.Tx) error {
+			return tx.PutLane(shipbell.Lane{Channel: "telegram:-100200", Recent: recent})
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.start("-100200")
+		f.push("a", shipbell.Announced)
+		f.settle(25 * time.Second)
+		f.want(group, "")
+		f.settle(2 * time.Second)
+		f.want(group, "a")
+	})
+}
+
 // TestOutage: Telegram is down for three hours. Nothing is lost, the order is
 // kept, and it is not hammered.
 func TestOutage(t *testing.T) {

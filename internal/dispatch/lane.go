@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -97,11 +96,13 @@ func (l *lane) load(ctx context.Context) bool {
 	}
 	l.state, l.moves, l.looked = state, 0, time.Time{}
 	l.plain, l.alone, l.kept = target{}, target{}, target{}
-	// The clock may have been ahead when these were stored.
+	// The clock may have been ahead when these were stored. How far apart they are
+	// stays.
 	now := l.Now()
-	for i, at := range l.state.Recent {
-		if at.After(now) {
-			l.state.Recent[i] = now
+	if n := len(l.state.Recent); n > 0 {
+		ahead := max(l.state.Recent[n-1].Sub(now), 0)
+		for i, at := range l.state.Recent {
+			l.state.Recent[i] = at.Add(-ahead)
 		}
 	}
 	if latest := now.Add(maxPark); l.state.ParkedUntil.After(latest) {
@@ -143,11 +144,11 @@ func (l *lane) step(ctx context.Context) (wait time.Duration, idle bool) {
 		l.skip(ctx, a, s, start)
 		return 0, false
 	}
-	if !l.budget.take(start, a.Urgency) {
-		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
-	}
 	if shipbell.Allowed(ctx) != nil {
 		return storeRetry, false // the end of ctx is on its way
+	}
+	if !l.budget.take(start, a.Urgency) {
+		return max(l.budget.wait(start, a.Urgency), time.Millisecond), true
 	}
 	l.deliver(ctx, a, s, m, start)
 	return 0, false
@@ -392,22 +393,22 @@ func (l *lane) park(until time.Time, e *shipbell.DeliveryError) {
 
 func (l *lane) setback(e *shipbell.DeliveryError, now time.Time) {
 	l.state.Setbacks++
-	l.park(now.Add(backOff(l.state.Setbacks, firstSetback, maxSetback)), e)
+	l.park(now.Add(backOff(l.state.Setbacks, firstSetback, maxSetback, l.Chance)), e)
 }
 
 func (l *lane) setAside(a *shipbell.Announcement, now time.Time) {
-	a.DueAt = now.Add(backOff(a.Tries, firstSetAside, maxSetAside))
+	a.DueAt = now.Add(backOff(a.Tries, firstSetAside, maxSetAside, l.Chance))
 }
 
 // backOff doubles from first with every try up to most, and takes off up to
 // half by chance, so that lanes that failed together do not return together.
-func backOff(tries int, first, most time.Duration) time.Duration {
+func backOff(tries int, first, most time.Duration, chance func(below time.Duration) time.Duration) time.Duration {
 	d := first
 	for i := 1; i < tries && d < most; i++ {
 		d *= 2
 	}
 	d = min(d, most)
-	return d - rand.N(d/2+1)
+	return d - chance(d/2+1)
 }
 
 // mark stores the outcome, and tries again until it is stored: going on

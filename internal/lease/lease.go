@@ -46,6 +46,9 @@ type Keeper struct {
 	who   shipbell.Replica
 	log   *slog.Logger
 	nudge chan struct{}
+	// turn is held by whoever asks the store for leases or gives one up: a question
+	// under way would take back what is given up meanwhile, and nobody would use it.
+	turn chan struct{}
 
 	mu     sync.Mutex
 	claims map[shipbell.LeaseName]*claim
@@ -53,13 +56,13 @@ type Keeper struct {
 
 // claim is what one caller of While wants.
 type claim struct {
-	granted chan shipbell.Grant // receives each new grant; holds one
-	held    *holding            // nil while another replica holds it
+	granted chan *holding // receives each new one; holds one
+	held    *holding      // nil while another replica holds it
 }
 
 // holding is one lease while it is held.
 type holding struct {
-	fence    int64
+	lease    shipbell.Lease
 	deadline atomic.Pointer[time.Time]
 	lost     context.CancelFunc
 	over     context.Context // done when it is lost
@@ -73,7 +76,7 @@ func New(store Store, who shipbell.Replica, log *slog.Logger) *Keeper {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{store: store, who: who, log: log, nudge: make(chan struct{}, 1), claims: make(map[shipbell.LeaseName]*claim)}
+	return &Keeper{store: store, who: who, log: log, nudge: make(chan struct{}, 1), turn: make(chan struct{}, 1), claims: make(map[shipbell.LeaseName]*claim)}
 }
 
 // Nudge makes the keeper ask at once: a lease may have become free.
@@ -90,19 +93,16 @@ func (k *Keeper) Run(ctx context.Context) {
 	ended := ctx.Done()
 	failing := false
 	for {
-		names := k.names()
-		if ctx.Err() != nil && len(names) == 0 {
+		if ctx.Err() != nil && len(k.names()) == 0 {
 			return
 		}
-		if len(names) > 0 {
-			err := k.ask(names)
-			if err != nil {
-				k.log.Warn("could not renew leases; trying again", "error", err)
-			} else if failing {
-				k.log.Info("leases can be renewed again")
-			}
-			failing = err != nil
+		err := k.ask()
+		if err != nil {
+			k.log.Warn("could not renew leases; trying again", "error", err)
+		} else if failing {
+			k.log.Info("leases can be renewed again")
 		}
+		failing = err != nil
 		timer := time.NewTimer(Every)
 		select {
 		case <-timer.C:
@@ -121,7 +121,13 @@ func (k *Keeper) names() []shipbell.LeaseName {
 }
 
 // ask asks the store for the leases, and passes on what became of them.
-func (k *Keeper) ask(names []shipbell.LeaseName) error {
+func (k *Keeper) ask() error {
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
+	names := k.names()
+	if len(names) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	asked := time.Now()
@@ -139,13 +145,13 @@ func (k *Keeper) ask(names []shipbell.LeaseName) error {
 	for _, name := range names {
 		c := k.claims[name]
 		if c == nil {
-			continue // given up meanwhile; While releases it
+			continue // While gives it up when it is its turn
 		}
 		l, ok := held[name]
 		switch {
 		case !ok && c.held != nil:
 			k.lose(name, c, "another replica holds it")
-		case ok && c.held != nil && (c.held.fence != l.Fence || !c.held.valid()):
+		case ok && c.held != nil && (c.held.lease.Fence != l.Fence || !c.held.valid()):
 			// It was lost and taken again. What was done by the old grant ends
 			// first; the next question renews this one.
 			k.lose(name, c, "it was over for a while")
@@ -166,12 +172,11 @@ func (h *holding) extend(deadline time.Time) {
 // grant hands a lease to who waits for it. If that one is still busy with an
 // earlier grant, it gets this one afterwards, if it is renewed.
 func (k *Keeper) grant(c *claim, l shipbell.Lease, deadline time.Time) {
-	h := &holding{fence: l.Fence}
+	h := &holding{lease: l}
 	h.over, h.lost = context.WithCancel(context.Background())
 	h.deadline.Store(&deadline)
-	g := shipbell.Grant{Lease: l, Valid: h.valid}
 	select {
-	case c.granted <- g:
+	case c.granted <- h:
 	default:
 		h.lost()
 		return
@@ -204,7 +209,7 @@ func (k *Keeper) lose(name shipbell.LeaseName, c *claim, why string) {
 // context that fn gets bears the grant, and is done when the lease is lost; fn
 // must then return. At the end the lease is given up at once.
 func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(context.Context)) {
-	c := &claim{granted: make(chan shipbell.Grant, 1)}
+	c := &claim{granted: make(chan *holding, 1)}
 	k.mu.Lock()
 	k.claims[name] = c
 	k.mu.Unlock()
@@ -212,38 +217,45 @@ func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(con
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case g := <-c.granted:
-			k.during(ctx, c, g, fn)
+		case h := <-c.granted:
+			h.during(ctx, fn)
 		}
 	}
 	k.mu.Lock()
-	held := c.held
-	if held != nil {
-		held.timer.Stop()
-		held.lost()
+	if h := c.held; h != nil {
+		h.timer.Stop()
+		h.lost()
+		c.held = nil
 	}
 	delete(k.claims, name)
 	k.mu.Unlock()
 	k.Nudge() // Run may have waited for this
-	if held == nil {
-		return
-	}
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	k.giveUp(name)
+}
+
+// giveUp ends a lease in the store, also one that is not known to be held: the
+// answer that it was taken may have been under way.
+func (k *Keeper) giveUp(name shipbell.LeaseName) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := k.store.Release(release, k.who, []shipbell.LeaseName{name}); err != nil {
+	err := context.DeadlineExceeded
+	select {
+	case k.turn <- struct{}{}:
+		err = k.store.Release(ctx, k.who, []shipbell.LeaseName{name})
+		<-k.turn
+	case <-ctx.Done():
+	}
+	if err != nil {
 		k.log.Warn("could not give up a lease; another replica takes it when it is over", "lease", name, "error", err)
 	}
 }
 
-// during runs fn by one grant.
-func (k *Keeper) during(ctx context.Context, c *claim, g shipbell.Grant, fn func(context.Context)) {
-	k.mu.Lock()
-	h := c.held
-	k.mu.Unlock()
-	if h == nil || h.fence != g.Fence {
-		return // lost before it began
+// during runs fn by one grant, unless that was lost before it began.
+func (h *holding) during(ctx context.Context, fn func(context.Context)) {
+	if h.over.Err() != nil {
+		return
 	}
-	run, cancel := context.WithCancel(shipbell.WithGrant(ctx, g))
+	run, cancel := context.WithCancel(shipbell.WithGrant(ctx, shipbell.Grant{Lease: h.lease, Valid: h.valid}))
 	stop := context.AfterFunc(h.over, cancel)
 	defer cancel()
 	defer stop()

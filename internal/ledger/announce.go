@@ -71,7 +71,8 @@ func wanted(d shipbell.Deployment, c shipbell.ChannelID, rows []shipbell.Announc
 		case exists && a.Told(), !exists:
 			a = shipbell.Announcement{Deployment: d.ID, Channel: c, Part: p, Urgency: shipbell.UrgencyHigh}
 		}
-		if (main.Ref != "" || a.Ref != "") && (needed || a.Shown > 0) {
+		// What was asked for may be under way, and must become true once it is there.
+		if (main.Ref != "" || a.Ref != "") && (needed || a.Wanted > 0) {
 			a.Wanted = d.Revision
 		}
 		changed = append(changed, a)
@@ -92,7 +93,7 @@ func rings(d shipbell.Deployment) bool {
 
 // mark stores what an attempt at an announcement came to.
 func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipbell.Part) error {
-	rows, err := tx.Announcements(a.Deployment)
+	rows, err := tx.Announcements(a.Deployment, a.Channel)
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,22 @@ func mark(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt, told []shipb
 	return tx.KeepAttempt(attempt)
 }
 
+// doubt makes a message stale that was edited by a lost lease, or may have been:
+// whoever holds it now may have edited it as well, and nobody knows which request
+// was the last to arrive.
+func doubt(tx Tx, a shipbell.Announcement) error {
+	rows, err := tx.Announcements(a.Deployment, a.Channel)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(row shipbell.Announcement) bool { return row.Part == a.Part && row.Ref == a.Ref })
+	if i < 0 || rows[i].Shown <= a.Shown {
+		return nil
+	}
+	rows[i].Shown = a.Shown
+	return tx.PutAnnouncement(rows[i])
+}
+
 // needless notes that another message told what this part would have, also where the
 // part was not asked for yet. One that was posted stays as it is.
 func needless(tx Tx, by shipbell.Announcement, rows []shipbell.Announcement, p shipbell.Part) ([]shipbell.Announcement, error) {
@@ -171,7 +188,7 @@ func release(tx Tx, main shipbell.Announcement, rows []shipbell.Announcement) er
 func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 	into, err := tx.Merged(a.Deployment)
 	if errors.Is(err, shipbell.ErrNotFound) {
-		return nil
+		return restore(tx, a, attempt)
 	}
 	if err != nil {
 		return err
@@ -183,7 +200,7 @@ func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 	if a.Ref == "" {
 		return nil
 	}
-	kept, err := tx.Announcements(into)
+	kept, err := tx.Announcements(into, a.Channel)
 	if err != nil {
 		return err
 	}
@@ -194,10 +211,40 @@ func orphan(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
 	return adopt(tx, into, []shipbell.Announcement{a})
 }
 
+// restore keeps a message that was posted although another replica, which had
+// taken over meanwhile, had found nothing to tell any more: it is there, and has to
+// say what is true.
+func restore(tx Tx, a shipbell.Announcement, attempt shipbell.Attempt) error {
+	if attempt.Edit || a.Ref == "" {
+		return nil
+	}
+	d, err := tx.Deployment(a.Deployment)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		return nil // it was swept, or is a bulletin's
+	}
+	if err != nil {
+		return err
+	}
+	a.Wanted = d.Revision
+	if err := tx.PutAnnouncement(a); err != nil {
+		return err
+	}
+	return tx.KeepAttempt(attempt)
+}
+
 // adopt gives the messages of a deployment that is gone to the one that took
 // its place: a message that the other lacks is taken over, any other must go.
 func adopt(tx Tx, id shipbell.DeploymentID, theirs []shipbell.Announcement) error {
-	rows, err := tx.Announcements(id)
+	var channels []shipbell.ChannelID
+	for _, a := range theirs {
+		if !slices.Contains(channels, a.Channel) {
+			channels = append(channels, a.Channel)
+		}
+	}
+	if len(channels) == 0 {
+		return nil
+	}
+	rows, err := tx.Announcements(id, channels...)
 	if err != nil {
 		return err
 	}

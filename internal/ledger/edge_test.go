@@ -141,6 +141,62 @@ func TestFailedPostWhileMerged(t *testing.T) {
 	}
 }
 
+// TestOverWhileTheAlertWasUnderWay: what an alert says is not true any more when
+// it is there, and is taken back.
+func TestOverWhileTheAlertWasUnderWay(t *testing.T) {
+	b := newBook(t)
+	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
+	b.deliver(0)
+	b.record(event(shipbell.SourceAlert, 10, shipbell.Failure, pushed))
+	under := b.begin(nil)
+	if under.a.Part != shipbell.PartAlert {
+		t.Fatalf("part %d is under way, want the alert", under.a.Part)
+	}
+	b.record(event(shipbell.SourcePoll, 20, shipbell.Success, pushed))
+	b.end(under)
+	if !b.edits(under.ref) {
+		t.Error("the alert says still that it failed")
+	}
+}
+
+// edits delivers everything, and reports whether a message was edited.
+func (b *book) edits(ref shipbell.MessageRef) (edited bool) {
+	b.Helper()
+	for r := b.begin(nil); r != nil; r = b.begin(nil) {
+		edited = edited || r.a.Ref == ref
+		b.end(r)
+	}
+	return edited
+}
+
+// TestPostedWhileNothingWasToBeTold: an alert was under way when its replica lost
+// the lane, and the next one found that there was no need for it any more. It is
+// there all the same, and is taken back.
+func TestPostedWhileNothingWasToBeTold(t *testing.T) {
+	b := newBook(t)
+	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
+	b.deliver(0)
+	b.record(event(shipbell.SourcePush, 10, shipbell.Failure, pushed))
+	under := b.begin(nil)
+	if under.a.Part != shipbell.PartAlert {
+		t.Fatalf("part %d is under way, want the alert", under.a.Part)
+	}
+	b.record(event(shipbell.SourcePoll, 20, shipbell.Success, pushed))
+	needless, s, err := b.Stale(t.Context(), channel)
+	if err != nil || needless.Part != shipbell.PartAlert {
+		t.Fatalf("part %d comes next, want the alert: %v", needless.Part, err)
+	}
+	needless.Shown = s.Deployment.Revision
+	attempt := shipbell.Attempt{Deployment: needless.Deployment, Channel: channel, Part: needless.Part, At: b.now}
+	if err := b.Mark(t.Context(), needless, attempt, shipbell.Lane{Channel: channel}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.end(under)
+	if !b.edits(under.ref) {
+		t.Error("the alert says still that it failed")
+	}
+}
+
 func TestExitCodeEndsNoAlarm(t *testing.T) {
 	b := newBook(t)
 	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))

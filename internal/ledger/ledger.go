@@ -175,7 +175,8 @@ func (l *Ledger) Stale(ctx context.Context, c shipbell.ChannelID) (shipbell.Anno
 // transaction. Told are the parts that this delivery made needless. When the
 // lease by which it was delivered is another replica's by now, the lane is left to
 // that one and the error is [shipbell.ErrLost]; a message that was posted is kept
-// all the same, so that it is edited, or removed should there be another.
+// all the same, so that it is edited, or removed should there be another, and one
+// that was edited is shown anew, should the edits have overtaken each other.
 func (l *Ledger) Mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, lane shipbell.Lane, told []shipbell.Part) error {
 	err := l.update(ctx, func(tx Tx) error {
 		if err := mark(tx, a, attempt, told); err != nil {
@@ -183,8 +184,14 @@ func (l *Ledger) Mark(ctx context.Context, a shipbell.Announcement, attempt ship
 		}
 		return tx.PutLane(lane)
 	})
-	if errors.Is(err, shipbell.ErrLost) && !attempt.Edit && a.Ref != "" {
-		if late := l.store.Update(ctx, func(tx Tx) error { return mark(tx, a, attempt, nil) }); late != nil {
+	if errors.Is(err, shipbell.ErrLost) && a.Ref != "" {
+		late := l.store.Update(ctx, func(tx Tx) error {
+			if attempt.Edit {
+				return doubt(tx, a)
+			}
+			return mark(tx, a, attempt, nil)
+		})
+		if late != nil {
 			err = late
 		}
 	}

@@ -92,8 +92,8 @@ type Deliveries interface {
 	// or [NothingDue] which says when the next one will be.
 	Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, error)
 	// Announcements returns the announcements of a deployment by channel and
-	// part.
-	Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error)
+	// part: those in the given channels, or in all when none is given.
+	Announcements(id shipbell.DeploymentID, channels ...shipbell.ChannelID) ([]shipbell.Announcement, error)
 	// PutAnnouncement stores an announcement, new or known.
 	PutAnnouncement(a shipbell.Announcement) error
 	// DropAnnouncement deletes an announcement, if it is there.

@@ -1,6 +1,6 @@
 // Command bench measures Shipbell on this machine. Every figure stands beside
 // a limit or a peer measured in the same run, in turns, so that a machine that
-// is slow or busy shows in both.
+// is slow or busy shows in both. docs/performance.md explains the rows.
 //
 //	go run ./test/bench
 //	go run ./test/bench -only ingest -time 10s
@@ -12,13 +12,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -31,11 +33,13 @@ type bench struct {
 	turns   int
 	stored  int
 	samples int
-	rows    []row
+	// next is the number of the next deployment that is pushed, beyond those
+	// of every stored history.
+	next      int64
+	scratched int // names given by scratch
+	ends      []func() error
+	rows      []row
 }
-
-// row is one line of the table.
-type row struct{ what, figure, against, ratio, goal string }
 
 // parts are the measurements, in the order in which they run.
 var parts = []struct {
@@ -45,25 +49,30 @@ var parts = []struct {
 	{"size", (*bench).size},
 	{"client", (*bench).client},
 	{"latency", (*bench).latency},
+	{"machine", (*bench).machine},
 	{"ingest", (*bench).ingest},
+	{"peers", (*bench).compare},
+	{"delivery", (*bench).delivery},
 	{"history", (*bench).history},
+	{"replicas", (*bench).replicas},
 }
 
 func main() {
-	bare := flag.String("bare", "", "serve the bare handler on this `address` (used by bench itself)")
+	limit := flag.String("limit", "", "serve the bare handler on this `address` (used by bench itself)")
+	log := flag.String("log", "", "with -limit: serve the log handler, which writes this `file`")
 	only := flag.String("only", "", "measure one `part` only: "+partNames())
-	b := &bench{}
+	b := &bench{next: 1 << 40}
 	flag.DurationVar(&b.turn, "time", 5*time.Second, "length of one turn of load")
 	flag.IntVar(&b.turns, "turns", 5, "turns of each server")
 	flag.IntVar(&b.stored, "stored", 1_000_000, "deployments in the large history")
-	flag.IntVar(&b.samples, "samples", 300, "pushes for the latency")
+	flag.IntVar(&b.samples, "samples", 300, "pushes for a latency")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./test/bench [flags]\n\nMeasures Shipbell against limits and peers in the same run.\n\nExample: go run ./test/bench -only ingest -time 10s\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if *bare != "" {
-		exitOn(serveBare(*bare))
+	if *limit != "" {
+		exitOn(serveLimit(*limit, *log))
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -103,29 +112,36 @@ func (b *bench) run(only string) (err error) {
 		}
 		ran = true
 		fmt.Printf("\n%s\n", p.name)
-		if err := p.run(b); err != nil {
+		if err := errors.Join(p.run(b), b.end()); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	if !ran {
 		return fmt.Errorf("there is no part %q; the parts are %s", only, partNames())
 	}
-	b.table()
-	return nil
-}
-
-func (b *bench) add(what, figure, against, ratio, goal string) {
-	b.rows = append(b.rows, row{what, figure, against, ratio, goal})
-}
-
-func (b *bench) table() {
 	fmt.Println()
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WHAT\tFIGURE\tAGAINST\tRATIO\tGOAL")
-	for _, r := range b.rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.what, r.figure, r.against, r.ratio, r.goal)
+	return writeTable(os.Stdout, b.rows)
+}
+
+func (b *bench) add(r row) { b.rows = append(b.rows, r) }
+
+// atEnd has something stopped when the part ends.
+func (b *bench) atEnd(stop func() error) { b.ends = append(b.ends, stop) }
+
+// end stops what the part started, the last first.
+func (b *bench) end() error {
+	var errs []error
+	for _, stop := range slices.Backward(b.ends) {
+		errs = append(errs, stop())
 	}
-	_ = w.Flush()
+	b.ends = nil
+	return errors.Join(errs...)
+}
+
+// scratch names a new file or directory, which goes with the run.
+func (b *bench) scratch(name string) string {
+	b.scratched++
+	return filepath.Join(b.dir, fmt.Sprintf("%s-%d", name, b.scratched))
 }
 
 // progress says what is going on, on one line.

@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"WhoHangsUpIsStillAnnounced", whoHangsUpIsStillAnnounced},
 		{"StaleInOrderAndDue", staleInOrderAndDue},
 		{"MarkStoresHandleAndAttempt", markStoresHandleAndAttempt},
+		{"AnnouncementsByChannel", announcementsByChannel},
 		{"AttemptsAreBounded", attemptsAreBounded},
 		{"LaneRoundTrip", laneRoundTrip},
 		{"ParkIsNotShortened", parkIsNotShortened},
@@ -497,6 +498,37 @@ func markStoresHandleAndAttempt(s *suite) {
 	a.Main = a.Ref
 	s.equal("announcement", story.Announcements[0], a)
 	s.equal("attempts", story.Attempts, []shipbell.Attempt{attempt})
+}
+
+func announcementsByChannel(s *suite) {
+	s.record(Push("a"), ledger.Opened)
+	s.must(s.update(func(tx ledger.Tx) error {
+		for _, p := range []shipbell.Part{shipbell.PartOver, shipbell.PartAlert} {
+			if err := tx.PutAnnouncement(shipbell.Announcement{Deployment: 1, Channel: ChannelA, Part: p, Wanted: 1}); err != nil {
+				return err
+			}
+		}
+		for _, test := range []struct {
+			channels []shipbell.ChannelID
+			want     string
+		}{
+			{nil, "[test:a/0 test:a/1 test:a/2 test:b/0]"},
+			{[]shipbell.ChannelID{ChannelA}, "[test:a/0 test:a/1 test:a/2]"},
+			{[]shipbell.ChannelID{ChannelB, ChannelA}, "[test:a/0 test:a/1 test:a/2 test:b/0]"},
+			{[]shipbell.ChannelID{"test:none"}, "[]"},
+		} {
+			as, err := tx.Announcements(1, test.channels...)
+			if err != nil {
+				return err
+			}
+			got := []string{}
+			for _, a := range as {
+				got = append(got, fmt.Sprintf("%s/%d", a.Channel, a.Part))
+			}
+			s.equal(fmt.Sprint("in ", test.channels), fmt.Sprint(got), test.want)
+		}
+		return nil
+	}))
 }
 
 func attemptsAreBounded(s *suite) {

@@ -298,10 +298,10 @@ func (t *tx) withMain(a shipbell.Announcement) shipbell.Announcement {
 	return a
 }
 
-func (t *tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
+func (t *tx) Announcements(id shipbell.DeploymentID, channels ...shipbell.ChannelID) ([]shipbell.Announcement, error) {
 	var as []shipbell.Announcement
 	for k, a := range t.announcements {
-		if k.deployment == id {
+		if k.deployment == id && (len(channels) == 0 || slices.Contains(channels, a.Channel)) {
 			as = append(as, t.withMain(a))
 		}
 	}

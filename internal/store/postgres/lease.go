@@ -77,7 +77,7 @@ func (s *Store) Hold(ctx context.Context, who shipbell.Replica, names []shipbell
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("hold leases: %w", err)
 	}
-	s.clock.read(sent, time.Now(), time.UnixMicro(micros))
+	s.clock.Read(sent, time.Now(), time.UnixMicro(micros))
 	return leases, nil
 }
 

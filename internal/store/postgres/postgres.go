@@ -29,6 +29,7 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/clock"
 	"github.com/shipbell/shipbell/internal/store/group"
 )
 
@@ -78,7 +79,7 @@ type Store struct {
 	log     *slog.Logger
 	queue   *group.Queue
 	writer  *session // used by one group at a time
-	clock   clock
+	clock   clock.Clock
 	// name tells the schemas of a database apart: each has locks and
 	// notifications of its own.
 	name string

@@ -275,6 +275,22 @@ func (c *carrier) Count(query string, args ...any) (int64, error) {
 	return tag.RowsAffected(), errors.Join(err, results.Close())
 }
 
+// FindKey implements [sqltx.Conn].
+func (c *carrier) FindKey(typ, id string) (deployment int64, err error) {
+	err = c.Row(`SELECT coalesce(deployment, 0) FROM keys WHERE type = $1 AND id = $2`, typ, id).Scan(&deployment)
+	return deployment, err
+}
+
+// AddKey implements [sqltx.Conn].
+func (c *carrier) AddKey(args ...any) (bool, error) {
+	n, err := c.Count(sqltx.InsertKey.One+` ON CONFLICT (type, id) DO NOTHING`, args...)
+	return n > 0, err
+}
+
+// Settle implements [sqltx.Conn]: keys lie where they are looked for from the
+// start.
+func (c *carrier) Settle() error { return nil }
+
 // Row implements [sqltx.Conn].
 func (c *carrier) Row(query string, args ...any) sqltx.Row {
 	c.queue(query, args...)

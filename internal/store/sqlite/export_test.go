@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"runtime"
+	"testing"
 )
 
 // Pragma reads a setting of the writing connection.
@@ -48,3 +50,19 @@ func (s *Store) Limit(path string, pages int) (*sql.DB, error) {
 
 // OpenToRead opens a file as OpenRead does where Open does not work.
 var OpenToRead = openToRead
+
+// MoveKeysAfter makes keys be moved into the index when there are n.
+func (s *Store) MoveKeysAfter(n int) { s.writer.fresh.max = n }
+
+// KeysRead returns how often the keys that were added lately were read.
+func (s *Store) KeysRead() int { return s.writer.fresh.reads }
+
+// Keys counts the keys that were added lately, and those in the index.
+func (s *Store) Keys(t *testing.T) (fresh, indexed int) {
+	t.Helper()
+	err := errors.Join(s.writer.Row("SELECT count(*) FROM fresh_keys").Scan(&fresh), s.writer.Row("SELECT count(*) FROM keys").Scan(&indexed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fresh, indexed
+}

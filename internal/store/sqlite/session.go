@@ -21,6 +21,7 @@ type session struct {
 	// broken asks for a fresh connection before the next transaction.
 	broken bool
 	cache  *sqltx.Cache
+	fresh  *freshKeys // of the writer; nil otherwise
 }
 
 // Statements run without the caller's context: a statement that is interrupted
@@ -40,6 +41,7 @@ func (s *session) connect() error {
 	s.conn, s.broken = conn, false
 	s.stmts = make(map[string]*sql.Stmt)
 	s.cache = sqltx.NewCache()
+	s.fresh.forget()
 	return nil
 }
 
@@ -56,7 +58,12 @@ func (s *session) close() error {
 
 // update runs fn between BEGIN and COMMIT.
 func (s *session) update(fn func(ledger.Tx) error) error {
-	return s.transaction("BEGIN IMMEDIATE", "COMMIT", fn)
+	return s.transaction("BEGIN IMMEDIATE", "COMMIT", func(tx ledger.Tx) error {
+		if err := s.fresh.begin(s); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // view runs fn on a snapshot.
@@ -95,6 +102,7 @@ func (s *session) transaction(begin, end string, fn func(ledger.Tx) error) error
 // connection is right whatever state the old one is in.
 func (s *session) abandon() {
 	s.cache.Clear()
+	s.fresh.forget()
 	if s.Exec("ROLLBACK") == nil {
 		return
 	}
@@ -126,7 +134,9 @@ func (s *session) Exec(query string, args ...any) error {
 }
 
 // Insert implements [sqltx.Conn].
-func (s *session) Insert(into *sqltx.Insert, args ...any) error { return s.Exec(into.One, args...) }
+func (s *session) Insert(into *sqltx.Insert, args ...any) error {
+	return s.Exec(into.One, args...)
+}
 
 // Count implements [sqltx.Conn].
 func (s *session) Count(query string, args ...any) (int64, error) {

@@ -114,6 +114,7 @@ func connect(ctx context.Context, dsn string, prepare func(context.Context, *sql
 		db: db, writer: sessions[0], copier: sessions[1],
 		pool: make(chan *session, readers), copied: make(chan struct{}, 1),
 	}
+	s.writer.fresh = newFreshKeys()
 	for _, r := range sessions[2:] {
 		s.pool <- r
 	}

@@ -20,7 +20,7 @@ var tables = []struct {
 	{newInsert("lanes", "id BIGINT, channel TEXT, doc TEXT"), "id"},
 	{newInsert("deployments", "id BIGINT, revision BIGINT, recorded_ms BIGINT, doc TEXT, place BIGINT, unnamed INTEGER"), "id"},
 	{insertEvent, "id"},
-	{insertKey, "type, id"},
+	{InsertKey, "type, id"},
 	{insertAnnouncement, "deployment, lane, part"},
 	{newInsert("attempts", "deployment BIGINT, lane BIGINT, n BIGINT, part INTEGER, revision BIGINT, at_ms BIGINT, edit INTEGER, took_ms BIGINT, fault TEXT, detail TEXT"), "deployment, lane, n"},
 	{newInsert("merged", "id BIGINT, into_id BIGINT"), "id"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -75,14 +76,21 @@ func (t *Tx) Stale(c shipbell.ChannelID, now time.Time) (shipbell.Announcement, 
 	return shipbell.Announcement{}, ledger.NothingDue{Next: fromMS(next.Int64)}
 }
 
-func (t *Tx) Announcements(id shipbell.DeploymentID) ([]shipbell.Announcement, error) {
+func (t *Tx) Announcements(id shipbell.DeploymentID, channels ...shipbell.ChannelID) ([]shipbell.Announcement, error) {
 	var as []shipbell.Announcement
-	err := t.conn.Each(func(rows Row) error {
-		a, err := scanAnnouncement(rows)
+	keep := func(row Row) error {
+		a, err := scanAnnouncement(row)
 		as = append(as, a)
 		return err
-	}, `SELECT `+announcementColumns+` FROM `+announcementTables+`
-		WHERE a.deployment = $1 ORDER BY l.channel, a.part`, int64(id))
+	}
+	const query = `SELECT ` + announcementColumns + ` FROM ` + announcementTables
+	var err error
+	if len(channels) == 0 {
+		err = t.conn.Each(keep, query+` WHERE a.deployment = $1 ORDER BY l.channel, a.part`, int64(id))
+	}
+	for _, c := range slices.Sorted(slices.Values(channels)) {
+		err = errors.Join(err, t.conn.Each(keep, query+` WHERE a.deployment = $1 AND l.channel = $2 ORDER BY a.part`, int64(id), string(c)))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read announcements of deployment %d: %w", id, err)
 	}

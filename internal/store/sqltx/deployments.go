@@ -21,15 +21,14 @@ func (t *Tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
 			}
 			continue
 		}
-		var id sql.NullInt64
-		err := t.conn.Row(`SELECT deployment FROM keys WHERE type = $1 AND id = $2`, string(k.Type), k.ID).Scan(&id)
+		id, err := t.conn.FindKey(string(k.Type), k.ID)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("find key: %w", err)
 		}
-		found = append(found, ledger.Found{Key: k.Identity(), Deployment: shipbell.DeploymentID(id.Int64)})
+		found = append(found, ledger.Found{Key: k.Identity(), Deployment: shipbell.DeploymentID(id)})
 	}
 	return found, nil
 }
@@ -237,18 +236,20 @@ func (t *Tx) bind(d shipbell.Deployment) (bound int64, err error) {
 			continue
 		}
 		args := []any{string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt)}
-		n := int64(1)
+		added := true
 		if asked {
 			// It is known to be new: nothing has to be waited for.
 			t.head.AddKey(k.Identity(), d.ID)
-			err = t.conn.Insert(insertKey, args...)
+			err = t.conn.Insert(InsertKey, args...)
 		} else {
-			n, err = t.conn.Count(insertKey.One+` ON CONFLICT (type, id) DO NOTHING`, args...)
+			added, err = t.conn.AddKey(args...)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
 		}
-		bound += n
+		if added {
+			bound++
+		}
 	}
 	return bound, nil
 }
@@ -346,6 +347,9 @@ func (t *Tx) Absorb(older, younger shipbell.DeploymentID) error {
 	}
 	gone, err := t.Deployment(younger)
 	if err != nil {
+		return err
+	}
+	if err := t.conn.Settle(); err != nil {
 		return err
 	}
 	for _, k := range gone.Keys {

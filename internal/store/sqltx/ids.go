@@ -16,10 +16,12 @@ func (t *Tx) Newest(typ shipbell.ProjectType, n int) ([]string, error) {
 	var ids []string
 	err := t.conn.Each(func(rows Row) error {
 		var id string
-		err := rows.Scan(&id)
+		var position int64
+		err := rows.Scan(&id, &position)
 		ids = append(ids, id)
 		return err
-	}, `SELECT id FROM keys WHERE type = $1 AND position IS NOT NULL ORDER BY position DESC LIMIT $2`, string(typ), n)
+		// SQLite looks into both halves of the view by position only if it is asked for.
+	}, `SELECT id, position FROM all_keys WHERE type = $1 AND position IS NOT NULL ORDER BY position DESC LIMIT $2`, string(typ), n)
 	if err != nil {
 		return nil, fmt.Errorf("read ids: %w", err)
 	}
@@ -37,7 +39,7 @@ func (t *Tx) StartingWith(typ shipbell.ProjectType, text string, n int) ([]ledge
 		found = append(found, f)
 		return err
 		// Ids are compared byte by byte, and no id goes on with the last character.
-	}, `SELECT id, deployment FROM keys WHERE type = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4`, string(typ), text, text+string(utf8.MaxRune), n)
+	}, `SELECT id, deployment FROM all_keys WHERE type = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4`, string(typ), text, text+string(utf8.MaxRune), n)
 	if err != nil {
 		return nil, fmt.Errorf("find keys: %w", err)
 	}
@@ -58,13 +60,16 @@ func (t *Tx) LastRecorded() (time.Time, error) {
 }
 
 func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
+	if err := t.conn.Settle(); err != nil {
+		return 0, fmt.Errorf("remember ids: %w", err)
+	}
+	t.head.forget()
 	var lowest int64
 	err := t.conn.Row(`SELECT coalesce(min(position), 0) FROM keys WHERE type = $1 AND position IS NOT NULL`, string(typ)).Scan(&lowest)
 	if err != nil {
 		return 0, fmt.Errorf("remember ids: %w", err)
 	}
 	lowest = min(lowest, 0)
-	t.head.forget()
 	added := 0
 	// From the newest to the oldest, each below everything that is there.
 	for _, id := range slices.Backward(ids) {
@@ -83,6 +88,9 @@ func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int
 }
 
 func (t *Tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
+	if err := t.conn.Settle(); err != nil {
+		return 0, fmt.Errorf("sweep ids: %w", err)
+	}
 	if err := t.conn.Exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
 		return 0, fmt.Errorf("sweep ids: %w", err)
 	}

@@ -37,7 +37,7 @@ func newInsert(table, columns string) *Insert {
 
 // What a push adds.
 var (
-	insertKey          = newInsert("keys", "type TEXT, id TEXT, deployment BIGINT, position BIGINT, seen_ms BIGINT")
+	InsertKey          = newInsert("keys", "type TEXT, id TEXT, deployment BIGINT, position BIGINT, seen_ms BIGINT")
 	insertDeployment   = newInsert("deployments", "id BIGINT, revision BIGINT, recorded_ms BIGINT, place BIGINT, unnamed INTEGER")
 	insertEvent        = newInsert("events", "id BIGINT, source TEXT, event_id TEXT, at_ms BIGINT, received_ms BIGINT, doc TEXT")
 	insertAnnouncement = newInsert("announcements", "deployment BIGINT, lane BIGINT, part INTEGER, urgency INTEGER, wanted BIGINT, shown BIGINT, ref TEXT, tries BIGINT, due_ms BIGINT")

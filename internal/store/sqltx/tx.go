@@ -27,6 +27,15 @@ type Conn interface {
 	// Insert adds a row. It may be carried out as late as Exec, and before or
 	// after other Inserts.
 	Insert(into *Insert, args ...any) error
+	// FindKey returns where a key leads, 0 for one that is only remembered, or
+	// [sql.ErrNoRows].
+	FindKey(typ, id string) (deployment int64, err error)
+	// AddKey adds a key, whose columns are those of [InsertKey], unless it is
+	// known, and reports whether it did.
+	AddKey(args ...any) (bool, error)
+	// Settle brings the keys that were added lately to where statements change
+	// them: the table keys.
+	Settle() error
 	// Count runs a statement and returns how many rows it changed.
 	Count(query string, args ...any) (int64, error)
 	// Row runs a query for at most one row; without one, scanning it is
