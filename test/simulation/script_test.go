@@ -67,7 +67,7 @@ func (s *script) addDeployment(d *dice, id string, at time.Duration, fickle int)
 			e.At = time.Now().Add(wrong).UTC().Truncate(time.Millisecond)
 			w.push(e)
 		})
-		at += d.between(0, 8*time.Second)
+		at += d.between(2*time.Millisecond, 8*time.Second) // their order is told by the millisecond
 	}
 	for _, status := range []shipbell.Status{shipbell.Announced, shipbell.Queued, shipbell.InProgress} {
 		if d.chance(0.7) {

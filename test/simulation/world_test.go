@@ -212,8 +212,10 @@ func (w *world) trouble(r *replica, what string, d *dice) bool {
 	return true
 }
 
-// clear ends all trouble.
+// clear ends all trouble, and waits until nobody waits for an answer that was
+// lost before.
 func (w *world) clear() {
+	defer time.Sleep(storePatience + time.Second)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tell("world", "from here on nothing goes wrong")
