@@ -52,12 +52,15 @@ cross:
 	done
 
 .PHONY: chaos
-chaos: ## kill the server 200 times under load and look for what got lost
+chaos: ## kill one server and three replicas under load and look for what got lost
 	$(GO) run ./test/chaos
+	$(GO) run ./test/chaos -replicas 3
+	$(GO) run ./test/chaos -replicas 3 -limits
 
 .PHONY: chaos-short
 chaos-short:
 	$(GO) run ./test/chaos -kills 12 -pushes 1500
+	$(GO) run ./test/chaos -replicas 3 -kills 1 -freezes 2 -stops 1 -outages 1 -pushes 1500
 
 .PHONY: bench
 bench: ## measure, each figure as a ratio to a limit in the same run

@@ -168,6 +168,9 @@ func (d *Dispatcher) Wake(c shipbell.ChannelID) {
 func (d *Dispatcher) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, g := range d.groups {
+		for _, l := range g.lanes {
+			l.process = ctx
+		}
 		all.Go(func() { d.While(ctx, LeaseOf(g.name), g.run) })
 	}
 	all.Wait()

@@ -39,6 +39,8 @@ type fixture struct {
 	pushed     int
 	// failMarks makes so many marks fail.
 	failMarks atomic.Int64
+	// lose ends the right to the lanes, as when another replica takes them.
+	lose context.CancelFunc
 }
 
 // Channels routes every deployment everywhere.
@@ -96,6 +98,11 @@ func (f *fixture) start(chats string) {
 	}
 	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: f, Wake: func(c shipbell.ChannelID) { f.dispatcher.Wake(c) }})
 	f.dispatcher = dispatch.New(dispatch.Options{
+		While: func(ctx context.Context, _ shipbell.LeaseName, run func(context.Context)) {
+			held, lose := context.WithCancel(ctx)
+			f.lose = lose
+			run(held)
+		},
 		Ledger: unreliable{f.ledger, f}, Channels: channels, Render: render.Announcement, Grace: 5 * time.Second,
 		NothingDue: func(err error) (time.Time, bool) {
 			var none ledger.NothingDue
@@ -529,6 +536,21 @@ func TestFailedMarkDoesNotRepeat(t *testing.T) {
 		f.push("b", shipbell.Announced)
 		f.settle(time.Minute)
 		f.want(private, "a, b")
+	})
+}
+
+// TestLostLaneIsMarked: what was posted before a lane was lost is marked whenever
+// the store can be written again, or nobody could edit or remove the message.
+func TestLostLaneIsMarked(t *testing.T) {
+	run(t, "42", func(f *fixture) {
+		f.failMarks.Store(60)
+		f.push("a", shipbell.Announced)
+		f.settle(2 * time.Second)
+		f.lose()
+		f.settle(2 * time.Minute)
+		if lane := f.lane(f.channels[0]); lane.LastSuccess.IsZero() || lane.Backlog != 0 {
+			t.Errorf("what was posted was never marked: %+v", lane)
+		}
 	})
 }
 

@@ -40,6 +40,8 @@ type lane struct {
 	budget  *budget
 	wake    chan struct{}
 	log     *slog.Logger
+	// process is done when all lanes are to end, whoever holds them.
+	process context.Context
 
 	state shipbell.Lane
 	// What was learned of one message, for its next attempt. A restart learns it
@@ -411,10 +413,10 @@ func backOff(tries int, first, most time.Duration, chance func(below time.Durati
 
 // mark stores the outcome, and tries again until it is stored: going on
 // without would deliver the same message twice. Only the end of the process,
-// after the grace, gives up, and the loss of the lane: that it is marked then is
-// the ledger's to see to.
+// after the grace, gives up. That the lane is lost meanwhile does not: the ledger
+// then keeps the handle of what was posted, for the one of two that must go.
 func (l *lane) mark(ctx context.Context, a shipbell.Announcement, attempt shipbell.Attempt, told []shipbell.Part) {
-	patient, cancel := l.graceful(ctx)
+	patient, cancel := l.graceful(l.process)
 	defer cancel()
 	for {
 		err := l.Ledger.Mark(context.WithoutCancel(ctx), a, attempt, l.state, told)

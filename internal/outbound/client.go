@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -88,8 +89,9 @@ type Response struct {
 // Do sends req and reads the whole answer. Secrets are the parts of the request
 // that no error may show. Every error is an [*Error]; an HTTP status is none.
 func (c *Client) Do(req *http.Request, secrets ...Secret) (*Response, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(req.Context())
+	defer cancel(nil)
+	defer c.limit(cancel)()
 	sent := req.Clone(ctx)
 	if sent.Body != nil {
 		sent.Body = &guarded{sent.Body, ctx}
@@ -122,6 +124,31 @@ func (c *Client) Do(req *http.Request, secrets ...Secret) (*Response, error) {
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
+// lastLook is the end of a time-out, which is waited for on its own. A process
+// that stood still for longer wakes up with the time over and the answer there;
+// it then looks at the answer, which says what became of the request. On a crowded
+// machine that takes a while.
+const lastLook = 500 * time.Millisecond
+
+// limit ends a request when its time is over; stop says that it has ended.
+func (c *Client) limit(end context.CancelCauseFunc) (stop func()) {
+	look := min(lastLook, c.timeout/2)
+	var mu sync.Mutex
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(c.timeout-look, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer = time.AfterFunc(look, func() { end(context.DeadlineExceeded) })
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer.Stop()
+	}
+}
+
 // guarded is a body that is only sent while whoever sends it may. It is read at
 // the last moment before the request leaves, after a connection was found: a
 // process that stood still until then must not go on as if nothing had been.
@@ -141,11 +168,12 @@ func (g *guarded) Read(p []byte) (int, error) {
 // explain words the error of a request, and tells our own time-out from the
 // caller's.
 func (c *Client) explain(ctx context.Context, req *http.Request, err error, secrets []Secret) *Error {
-	e := newError(req, err, secrets)
 	if ctx.Err() != nil && req.Context().Err() == nil {
+		e := newError(req, context.DeadlineExceeded, secrets)
 		e.Reason = fmt.Sprintf("no complete answer within %s", c.timeout)
+		return e
 	}
-	return e
+	return newError(req, err, secrets)
 }
 
 // CloseIdleConnections closes the connections that wait to be used again.

@@ -72,7 +72,7 @@ func (k *killer) strike(m moment) error {
 	k.mu.Lock()
 	k.aims[m]++
 	k.mu.Unlock()
-	k.load.kills.Add(1)
+	k.load.struck.Add(1)
 	return nil
 }
 
@@ -158,7 +158,7 @@ func (k *killer) stop(ctx context.Context) error {
 	if err := k.server.pause(ctx, k.exponential(meanLife)); err != nil {
 		return err
 	}
-	if err := k.aim(ctx, k.telegram.slow, mix.Delay); err != nil {
+	if err := aim(ctx, k, k.telegram.slow, mix.Delay); err != nil {
 		return err
 	}
 	return k.server.end(stopped)
@@ -166,7 +166,7 @@ func (k *killer) stop(ctx context.Context) error {
 
 // one kills once, or several times in a row where starts are aimed at.
 func (k *killer) one(ctx context.Context) error {
-	if err := k.pace(ctx); err != nil {
+	if err := k.load.pace(ctx); err != nil {
 		return err
 	}
 	m := []moment{atRandom, inStart, afterPush, afterAck, afterTelegram, afterTelegram, amidTelegram}[k.r.IntN(7)]
@@ -202,11 +202,11 @@ func (k *killer) one(ctx context.Context) error {
 			return err
 		}
 	case afterTelegram:
-		if err := k.aim(ctx, k.telegram.answers, time.Millisecond); err != nil {
+		if err := aim(ctx, k, k.telegram.answers, time.Millisecond); err != nil {
 			return err
 		}
 	case amidTelegram:
-		if err := k.aim(ctx, k.telegram.slow, mix.Delay); err != nil {
+		if err := aim(ctx, k, k.telegram.slow, mix.Delay); err != nil {
 			return err
 		}
 	}
@@ -220,26 +220,16 @@ func (k *killer) crowd(ctx context.Context, signal <-chan struct{}, within time.
 	if err := k.server.pause(ctx, 4*look); err != nil {
 		return err
 	}
-	return k.aim(ctx, signal, within)
+	return aim(ctx, k, signal, within)
 }
 
 // aim waits for a signal and then, half of the times, a little.
-func (k *killer) aim(ctx context.Context, signal <-chan struct{}, within time.Duration) error {
-	if err := k.server.until(ctx, signalBound, signal); err != nil {
+func aim[V any](ctx context.Context, k *killer, signal <-chan V, within time.Duration) error {
+	if err := until(ctx, k.server, signalBound, signal); err != nil {
 		return err
 	}
 	if k.r.IntN(2) == 0 {
 		return nil
 	}
 	return k.server.pause(ctx, k.upTo(within))
-}
-
-// pace waits until the pushes that belong before this kill are acknowledged.
-func (k *killer) pace(ctx context.Context) error {
-	for k.load.acknowledged.Load() < k.load.due()-ahead {
-		if err := k.server.pause(ctx, time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return nil
 }

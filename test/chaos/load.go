@@ -19,9 +19,12 @@ const (
 	// givesUp is one in how many events whose sender does not come back after a
 	// broken connection.
 	givesUp = 20
-	// ahead is how many pushes may be acknowledged before the kill that is due
+	// goesOn is one in how many pushes that goes on with a deployment, where they
+	// may not be opened as fast as they are pushed.
+	goesOn = 20
+	// ahead is how many pushes may be acknowledged before the strike that is due
 	// without waiting; beyond it each pusher waits a little before every push, so
-	// that no kill meets an idle server. It looks whether there is a hurry.
+	// that no strike meets an idle server. It looks whether there is a hurry.
 	ahead     = 100
 	unhurried = 100 * time.Millisecond
 	look      = 5 * time.Millisecond
@@ -29,26 +32,43 @@ const (
 
 // load is the build steps.
 type load struct {
-	plan   plan
-	server *server
-	abort  context.CancelCauseFunc // ends the run
+	plan    plan
+	address string
+	client  *http.Client
+	// pause waits; it fails when the run cannot go on.
+	pause func(context.Context, time.Duration) error
+	abort context.CancelCauseFunc // ends the run
+	// unhurried is how long a pusher waits that is ahead.
+	unhurried time.Duration
+	// retry is after how long a push that was not acknowledged is tried again.
+	retry time.Duration
+	// rate is how many deployments a minute are opened, at most, after the first
+	// ones; the rest of the pushes are repeats. 0: any number.
+	rate int
+	// strikes is how many there will be, to keep pace with.
+	strikes int
 
 	acknowledged atomic.Int64 // pushes
 	sent         atomic.Int64 // requests, answered or not
 	unknown      atomic.Int64 // events given up without an answer
-	kills        atomic.Int64 // so far, to keep pace with
+	struck       atomic.Int64 // strikes so far
+	opened       atomic.Int64 // scenarios
 	finished     atomic.Bool
 	hurry        atomic.Bool // a kill aims at pushes: as many as possible
 
 	written  chan struct{} // receives after a request was written, if anyone waits for it
 	answered chan struct{} // receives after an acknowledgement, if anyone waits for it
 
+	started     time.Time
 	mu          sync.Mutex
 	deployments []*deployment
 }
 
-func newLoad(p plan, s *server, abort context.CancelCauseFunc) *load {
-	return &load{plan: p, server: s, abort: abort, written: make(chan struct{}), answered: make(chan struct{})}
+func newLoad(p plan, address string, client *http.Client, abort context.CancelCauseFunc) *load {
+	return &load{
+		plan: p, address: address, client: client, abort: abort, retry: 15 * time.Millisecond, unhurried: unhurried, started: time.Now(),
+		written: make(chan struct{}), answered: make(chan struct{}),
+	}
 }
 
 // finish has the pushers end what they began, and nothing more.
@@ -57,20 +77,39 @@ func (l *load) finish() { l.finished.Store(true) }
 // reach waits until enough pushes are acknowledged.
 func (l *load) reach(ctx context.Context) error {
 	for l.acknowledged.Load() < int64(l.plan.pushes) {
-		if err := l.server.pause(ctx, 10*time.Millisecond); err != nil {
+		if err := l.pause(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// due is how many pushes belong before the next kill, so that both goals are
-// reached together and every kill meets a server at work.
+// due is how many pushes belong before the next strike, so that both goals are
+// reached together and every strike meets a server at work.
 func (l *load) due() int64 {
-	return int64(l.plan.pushes) * (l.kills.Load() + 1) / int64(l.plan.kills)
+	return int64(l.plan.pushes) * (l.struck.Load() + 1) / int64(l.strikes)
 }
 
-// leisure reports whether the pushes are ahead of the kills.
+// pace waits until the pushes that belong before the next strike are
+// acknowledged.
+func (l *load) pace(ctx context.Context) error {
+	for l.acknowledged.Load() < l.due()-ahead {
+		if err := l.pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayOpen reports whether another scenario may begin.
+func (l *load) mayOpen() bool {
+	if l.finished.Load() {
+		return false
+	}
+	return l.rate == 0 || float64(l.opened.Load()) < openScenarios+float64(l.rate)*time.Since(l.started).Minutes()
+}
+
+// leisure reports whether the pushes are ahead of the strikes.
 func (l *load) leisure() bool {
 	return l.acknowledged.Load() > l.due()+ahead && !l.hurry.Load() && !l.finished.Load()
 }
@@ -82,16 +121,23 @@ func (l *load) push(ctx context.Context, pusher int) {
 	var all []*deployment
 	var open []*scenario
 	for n := 0; ctx.Err() == nil; {
-		for len(open) < openScenarios && !l.finished.Load() {
+		for len(open) < openScenarios && l.mayOpen() {
+			l.opened.Add(1)
 			open = append(open, newScenario(r, pusher, n))
 			all = append(all, open[len(open)-1].deployments...)
 			n++
 		}
-		if len(open) == 0 {
+		if len(open) == 0 && l.finished.Load() {
 			break
 		}
-		for end := time.Now().Add(unhurried); l.leisure() && time.Now().Before(end); {
+		for end := time.Now().Add(l.unhurried); l.leisure() && time.Now().Before(end); {
 			time.Sleep(look)
+		}
+		if len(open) == 0 || l.rate > 0 && !l.finished.Load() && r.IntN(goesOn) > 0 {
+			if !l.repeat(ctx, r, all) && l.pause(ctx, look) != nil {
+				break
+			}
+			continue
 		}
 		i := r.IntN(len(open))
 		l.take(ctx, r, open[i].steps[0])
@@ -105,10 +151,24 @@ func (l *load) push(ctx context.Context, pusher int) {
 	l.deployments = append(l.deployments, all...)
 }
 
+// repeat pushes something again that was pushed before, if there is anything.
+func (l *load) repeat(ctx context.Context, r *rand.Rand, all []*deployment) bool {
+	if len(all) == 0 {
+		return false
+	}
+	d := all[r.IntN(len(all))]
+	e := d.said[r.IntN(len(d.said))]
+	if e.begun.IsZero() {
+		return false
+	}
+	l.take(ctx, r, step{e})
+	return true
+}
+
 // take sends the pushes of a step at the same time.
 func (l *load) take(ctx context.Context, r *rand.Rand, s step) {
 	var group sync.WaitGroup
-	acked := make([]bool, len(s))
+	acked := make([]time.Time, len(s))
 	for i, e := range s {
 		if e.begun.IsZero() {
 			e.begun = time.Now()
@@ -118,36 +178,38 @@ func (l *load) take(ctx context.Context, r *rand.Rand, s step) {
 	}
 	group.Wait()
 	for i, e := range s {
-		e.acked = e.acked || acked[i]
+		if e.acked.IsZero() {
+			e.acked = acked[i]
+		}
 	}
 }
 
-// send pushes an event until it is acknowledged. Who is not patient gives up
-// when nobody answers.
-func (l *load) send(ctx context.Context, e *said, patient bool) bool {
+// send pushes an event until it is acknowledged, and returns when it was. Who is
+// not patient gives up when nobody answers.
+func (l *load) send(ctx context.Context, e *said, patient bool) time.Time {
 	for ctx.Err() == nil {
 		l.sent.Add(1)
 		status, text, err := l.post(ctx, e.body)
 		switch {
 		case err == nil && status == http.StatusOK:
 			l.acknowledged.Add(1)
-			notify(l.answered)
-			return true
+			notify(l.answered, struct{}{})
+			return time.Now()
 		case err != nil && !patient:
 			l.unknown.Add(1)
-			return false
+			return time.Time{}
 		case err == nil && status != http.StatusServiceUnavailable:
 			l.abort(fmt.Errorf("a good push was answered with %d: %s", status, text))
-			return false
+			return time.Time{}
 		}
-		time.Sleep(15 * time.Millisecond)
+		time.Sleep(l.retry)
 	}
-	return false
+	return time.Time{}
 }
 
 func (l *load) post(ctx context.Context, body []byte) (status int, text []byte, err error) {
-	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { notify(l.written) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, "http://"+l.server.address+"/notify", bytes.NewReader(body))
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { notify(l.written, struct{}{}) }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, "http://"+l.address+"/notify", bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -156,7 +218,7 @@ func (l *load) post(ctx context.Context, body []byte) (status int, text []byte, 
 	req.GetBody = nil
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := l.server.client.Do(req)
+	resp, err := l.client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

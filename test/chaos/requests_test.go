@@ -45,8 +45,8 @@ func (q request) refused() request {
 }
 
 // twoLives end after a second and after two, the first as told.
-func twoLives(how ending) []life {
-	return []life{{started: at(0), ended: at(1000), how: how}, {started: at(1001), ended: at(2000), how: stopped}}
+func twoLives(how ending) *chronicle {
+	return &chronicle{lives: []life{{started: at(0), ended: at(1000), how: how}, {started: at(1001), ended: at(2000), how: stopped}}}
 }
 
 func TestFindDoubles(t *testing.T) {
@@ -75,10 +75,11 @@ func TestFindDoubles(t *testing.T) {
 		{"in two chats", killed, []request{sent(one, 0, 10), sent(topic, 0, 20)}, nil, 0, 0, 0, 0},
 	}
 	for _, test := range tests {
-		markLast(test.all)
-		markCommitted(test.all, test.attempts)
-		d := findDoubles(test.all, twoLives(test.how))
-		if d.byKill != test.kill || d.byConnection != test.connection || len(d.unexplained) != test.unknown || d.window != test.window {
+		c := twoLives(test.how)
+		c.place(test.all)
+		markStored(test.all, test.attempts)
+		d := findDoubles(test.all, c)
+		if k := d.by[byKill]; k.count != test.kill || d.byConnection != test.connection || len(d.unexplained) != test.unknown || k.window != test.window {
 			t.Errorf("%s: %+v; want %d by kill, %d by connection, %d unexplained, window %s",
 				test.name, d, test.kill, test.connection, test.unknown, test.window)
 		}
@@ -109,10 +110,11 @@ func TestFindEarly(t *testing.T) {
 		{"second time by kills", killed, []request{sent(one, 0, 500).with(limit), sent(one, 1, 1100).refused(), sent(one, 1, 1200).refused()}, nil, 1, 0, 1},
 	}
 	for _, test := range tests {
-		markLast(test.all)
-		markCommitted(test.all, test.attempts)
-		e := findEarly(test.all, twoLives(test.how))
-		if e.byKill != test.kill || e.inFlight != test.flight || len(e.unexplained) != test.unknown {
+		c := twoLives(test.how)
+		c.place(test.all)
+		markStored(test.all, test.attempts)
+		e := findEarly(test.all, c)
+		if e.forgotten != test.kill || e.inFlight != test.flight || len(e.unexplained) != test.unknown {
 			t.Errorf("%s: %+v; want %d by kill, %d under way, %d unexplained", test.name, e, test.kill, test.flight, test.unknown)
 		}
 	}

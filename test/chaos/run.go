@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 )
 
-// run is one crash test under way.
+// logName is where the server's log is.
+const logName = "server.log"
+
+// run is one crash test of one server under way.
 type run struct {
 	plan
 	dir      string // everything is below it
@@ -18,18 +22,19 @@ type run struct {
 	started  time.Time
 	telegram *telegram
 	server   *server
+	client   *http.Client
 	load     *load
 	killer   *killer
 }
 
-// chaos makes the run and reports; ok is whether every promise held. An error
-// says that the run could not be finished.
-func chaos(ctx context.Context, p plan, out io.Writer) (ok bool, err error) {
+// single makes a run with one server and its SQLite file, and reports; ok is
+// whether every promise held. An error says that the run could not be finished.
+func single(ctx context.Context, p plan, out io.Writer) (ok bool, err error) {
 	dir, err := os.MkdirTemp("", "shipbell-chaos-")
 	if err != nil {
 		return false, err
 	}
-	r := &run{plan: p, dir: dir, out: out, started: time.Now()}
+	r := &run{plan: p, dir: dir, out: out, started: time.Now(), client: newClient(15 * time.Second)}
 	defer func() {
 		if ok && err == nil && !p.keep {
 			_ = os.RemoveAll(dir)
@@ -42,14 +47,18 @@ func chaos(ctx context.Context, p plan, out io.Writer) (ok bool, err error) {
 			return false, err
 		}
 	}
-	if r.telegram, err = newTelegram(p.seed); err != nil {
+	r.telegram = newTelegram(p.seed, false)
+	if err := r.telegram.listen(); err != nil {
 		return false, err
 	}
 	defer r.telegram.stop()
-	if r.server, err = newServer(r.binary, dir, r.telegram); err != nil {
+	if r.server, err = newServer(r.binary, dir, logName, &lives{}); err != nil {
 		return false, err
 	}
 	defer r.server.close()
+	r.server.settings = func(life int) []string {
+		return append(r.telegram.settings(r.telegram.urlOf(life)), "SHIPBELL_DATA="+r.server.data)
+	}
 	fmt.Fprintf(out, "chaos: seed %d, %d kills, %d pushes, %d stops in order\n", p.seed, p.kills, p.pushes, p.stops)
 
 	if err := r.storm(ctx); err != nil {
@@ -73,7 +82,8 @@ func (r *run) again() string {
 func (r *run) storm(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.load = newLoad(r.plan, r.server, cancel)
+	r.load = newLoad(r.plan, r.server.address, r.client, cancel)
+	r.load.pause, r.load.strikes = r.server.pause, r.kills
 	r.killer = newKiller(r.plan, r.server, r.telegram, r.load)
 
 	var watchers, pushers sync.WaitGroup
@@ -101,7 +111,7 @@ func (r *run) storm(ctx context.Context) error {
 		return err
 	}
 	r.telegram.calm()
-	if err := r.drain(ctx); err != nil {
+	if err := drain(ctx, r.health, r.server.pause, len(r.telegram.lanes), stuckAfter); err != nil {
 		return err
 	}
 	return r.server.end(stopped)
@@ -111,11 +121,15 @@ func (r *run) storm(ctx context.Context) error {
 // back-off that random faults lead to is a few seconds.
 const stuckAfter = 30 * time.Second
 
+func (r *run) health(ctx context.Context) (health, error) {
+	return askHealth(ctx, r.client, r.server.address)
+}
+
 // drain waits until every lane is empty.
-func (r *run) drain(ctx context.Context) error {
+func drain(ctx context.Context, ask func(context.Context) (health, error), pause func(context.Context, time.Duration) error, lanes int, stuckAfter time.Duration) error {
 	least, since := -1, time.Now()
 	for {
-		h, err := r.server.health(ctx)
+		h, err := ask(ctx)
 		if err != nil {
 			return fmt.Errorf("health after the storm: %w", err)
 		}
@@ -125,7 +139,7 @@ func (r *run) drain(ctx context.Context) error {
 			}
 		}
 		left := h.backlog()
-		if left == 0 && len(h.Lanes) == len(r.telegram.lanes) {
+		if left == 0 && len(h.Lanes) == lanes {
 			return nil
 		}
 		if least < 0 || left < least {
@@ -134,7 +148,7 @@ func (r *run) drain(ctx context.Context) error {
 		if time.Since(since) > stuckAfter {
 			return fmt.Errorf("a lane is stuck: nothing was delivered for %s, and the backlog is %s", stuckAfter, h)
 		}
-		if err := r.server.pause(ctx, 100*time.Millisecond); err != nil {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -151,7 +165,7 @@ func (r *run) progress(ctx context.Context) {
 		case <-ticker.C:
 		}
 		backlog := "?" // the server is down just now
-		if h, err := r.server.health(ctx); err == nil {
+		if h, err := r.health(ctx); err == nil {
 			backlog = fmt.Sprint(h.backlog())
 		}
 		fmt.Fprintf(r.out, "%5.0f s  kills %d/%d  acknowledged %d/%d  messages %d  requests to Telegram %d  backlog %s\n",

@@ -27,7 +27,7 @@ type said struct {
 	// ledger was asked.
 	undated bool
 	begun   time.Time // before its first byte could have left; zero: never sent
-	acked   bool
+	acked   time.Time // when an acknowledgement first came in; zero: none did
 }
 
 // step is a group of pushes at the same moment; the same event more than once is

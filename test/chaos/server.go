@@ -13,14 +13,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
-	logName = "server.log"
-	token   = "chaos-token"
+	token = "chaos-token"
 
 	// startBound is how long a start may take, whatever the last end left behind.
 	startBound = 10 * time.Second
@@ -29,40 +28,28 @@ const (
 	endBound = 10 * time.Second
 )
 
-// ending is how a life ended.
-type ending string
-
-const (
-	killed  ending = "killed"  // SIGKILL
-	stopped ending = "stopped" // SIGTERM
-)
-
-// life is one process of the server, from its start to its end.
-type life struct {
-	started time.Time
-	ready   time.Time // zero if it never answered
-	ended   time.Time // when the signal went out; zero while it lives
-	how     ending
-	took    time.Duration // from the signal to the end
-}
-
 // server is the program under test: one process after the other on the same
 // address. One goroutine at a time starts, watches and ends it.
 type server struct {
-	binary   string
-	dir      string
-	data     string // data directory of the next life
-	address  string
-	telegram *telegram
-	log      *os.File
-	client   *http.Client
+	replica int // its number among several
+	binary  string
+	dir     string
+	data    string // data directory of the next life
+	address string
+	log     *os.File
+	lives   *lives
+	// settings are the environment of a life, but for the address.
+	settings func(life int) []string
+	// within is how long a start may take.
+	within time.Duration
+	// died is told when a process ends by itself; nil where whoever waits looks.
+	died func(error)
 
+	life    int           // the current one
 	process *os.Process   // nil before the first start
 	ended   chan struct{} // closed when it has ended
 	exit    error         // how, once it has
-
-	mu    sync.Mutex
-	lives []life
+	ending  atomic.Bool   // it was told to end
 }
 
 // build compiles the server.
@@ -78,7 +65,8 @@ func build(ctx context.Context, dir string) (binary string, err error) {
 	return binary, nil
 }
 
-func newServer(binary, dir string, t *telegram) (*server, error) {
+// newServer makes a server that logs to a file of that name in dir.
+func newServer(binary, dir, logName string, l *lives) (*server, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
@@ -91,10 +79,12 @@ func newServer(binary, dir string, t *telegram) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{
-		binary: binary, dir: dir, address: address, telegram: t, log: log,
-		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
-	}, nil
+	return &server{binary: binary, dir: dir, address: address, log: log, lives: l, within: startBound}, nil
+}
+
+// newClient returns a client for build steps and for health.
+func newClient(timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 }
 
 // freeAddress finds a port below those that systems give to outgoing
@@ -111,50 +101,38 @@ func freeAddress() (string, error) {
 
 // start begins a life.
 func (s *server) start() error {
-	s.mu.Lock()
-	n := len(s.lives)
-	s.mu.Unlock()
+	n := s.lives.next() // one goroutine at a time begins lives
 	cmd := exec.Command(s.binary, "serve")
 	cmd.Dir = s.dir // has no .env file
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	cmd.Env = []string{
-		"HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot"), "SHIPBELL_DATA=" + s.data, "SHIPBELL_LISTEN=" + s.address,
-		"DEPLOY_NOTIFY_TOKEN=" + token, "TELEGRAM_BOT_TOKEN=" + s.telegram.fake.Token(),
-		"TELEGRAM_CHAT_ID=" + s.telegram.setting(), "TELEGRAM_API_URL=" + s.telegram.urlOf(n), "TELEGRAM_LIMITS=off",
-	}
+	cmd.Env = append([]string{
+		"HOME=" + s.dir, "SystemRoot=" + os.Getenv("SystemRoot"), "SHIPBELL_LISTEN=" + s.address, "DEPLOY_NOTIFY_TOKEN=" + token,
+	}, s.settings(n)...)
+	dieTogether(cmd)
 	started := time.Now()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
 	ended := make(chan struct{})
 	s.process, s.ended = cmd.Process, ended
+	s.ending.Store(false)
+	s.life = s.lives.begin(life{replica: s.replica, started: started})
 	go func() {
-		defer close(ended)
 		s.exit = cmd.Wait()
+		close(ended)
+		if s.died != nil && !s.ending.Load() {
+			s.died(s.ownEnd())
+		}
 	}()
-	s.mu.Lock()
-	s.lives = append(s.lives, life{started: started})
-	s.mu.Unlock()
 	return nil
 }
 
 // change edits the record of the current life.
-func (s *server) change(edit func(*life)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	edit(&s.lives[len(s.lives)-1])
-}
-
-// history returns all lives so far.
-func (s *server) history() []life {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]life(nil), s.lives...)
-}
+func (s *server) change(edit func(*life)) { s.lives.change(s.life, edit) }
 
 // await waits until the server answers.
 func (s *server) await(ctx context.Context) error {
-	bound := time.Now().Add(startBound)
+	bound := time.Now().Add(s.within)
 	for {
 		if c, err := net.DialTimeout("tcp", s.address, time.Second); err == nil {
 			_ = c.Close()
@@ -162,7 +140,7 @@ func (s *server) await(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(bound) {
-			return fmt.Errorf("the server did not come up within %s", startBound)
+			return fmt.Errorf("the server did not come up within %s", s.within)
 		}
 		if err := s.pause(ctx, 2*time.Millisecond); err != nil {
 			return err
@@ -172,11 +150,11 @@ func (s *server) await(ctx context.Context) error {
 
 // pause waits. It fails when the server ends by itself or the run is over.
 func (s *server) pause(ctx context.Context, d time.Duration) error {
-	return s.until(ctx, d, nil)
+	return until[struct{}](ctx, s, d, nil)
 }
 
 // until waits for a signal, d at most.
-func (s *server) until(ctx context.Context, d time.Duration, signal <-chan struct{}) error {
+func until[V any](ctx context.Context, s *server, d time.Duration, signal <-chan V) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -204,6 +182,7 @@ func (s *server) end(how ending) error {
 		return s.ownEnd()
 	default:
 	}
+	s.ending.Store(true)
 	at := time.Now()
 	if how == killed {
 		if err := s.process.Kill(); err != nil {
@@ -230,6 +209,7 @@ func (s *server) end(how ending) error {
 // close ends whatever still runs.
 func (s *server) close() {
 	if s.process != nil {
+		s.ending.Store(true)
 		_ = s.process.Kill()
 		<-s.ended
 	}
@@ -267,12 +247,13 @@ func (h health) String() string {
 	return strings.Join(lanes, "; ")
 }
 
-func (s *server) health(ctx context.Context) (health, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/health?verbose", nil)
+// askHealth asks whoever listens at the address.
+func askHealth(ctx context.Context, client *http.Client, address string) (health, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health?verbose", nil)
 	if err != nil {
 		return health{}, err
 	}
-	resp, err := s.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return health{}, err
 	}

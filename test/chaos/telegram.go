@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/dispatch"
 	"github.com/shipbell/shipbell/internal/faketelegram"
 )
 
@@ -32,6 +33,12 @@ func (l lane) String() string {
 // channel is the lane as the server stores it.
 func (l lane) channel() shipbell.ChannelID { return shipbell.ChannelID("telegram:" + l.String()) }
 
+// lease is what a replica holds that delivers in the lane: lanes of one chat
+// share it.
+func (l lane) lease() string {
+	return string(dispatch.LeaseOf("telegram:" + strconv.FormatInt(l.chat, 10)))
+}
+
 // arrival is what the fake's own log does not tell about a call.
 type arrival struct {
 	seq      int       // the fake's number of the call; 0 while it has none
@@ -43,10 +50,13 @@ type arrival struct {
 // under an address of its own, so that no call is taken for one of another life,
 // however long it lay in a buffer.
 type telegram struct {
-	fake  *faketelegram.Server
-	lanes []lane
-	url   string
-	stop  func()
+	fake    *faketelegram.Server
+	lanes   []lane
+	limited bool // it has Telegram's limits
+	mix     faketelegram.Mix
+	door    *door // nil where servers come straight in
+	url     string
+	stop    func()
 
 	// turn is held from before a call enters the fake until the fake has
 	// numbered it: the way to learn which number it got.
@@ -55,8 +65,8 @@ type telegram struct {
 
 	mu       sync.Mutex
 	arrivals map[int]arrival // by seq
-	answers  chan struct{}   // receives after an answer, if anyone waits for it
-	slow     chan struct{}   // receives when a slow answer begins, if anyone waits for it
+	answers  chan int        // receives the life after an answer, if anyone waits for it
+	slow     chan int        // receives the life when a slow answer begins, if anyone waits for it
 }
 
 // mix is how Telegram fails. A lane waits up to a second after most faults, so
@@ -66,45 +76,71 @@ var mix = faketelegram.Mix{
 	RetryAfter: time.Second, Delay: 150 * time.Millisecond,
 }
 
-// newTelegram starts a Telegram with a group, a forum and a topic in it.
-func newTelegram(seed uint64) (*telegram, error) {
-	const group, forum = -1001000000001, -1001000000002
-	t := &telegram{
-		fake:     faketelegram.New(faketelegram.Options{Unlimited: true}),
-		arrivals: make(map[int]arrival),
-		answers:  make(chan struct{}),
-		slow:     make(chan struct{}),
-	}
-	t.fake.AddChat(faketelegram.Chat{ID: group, Title: "Team"})
-	t.fake.AddChat(faketelegram.Chat{ID: forum, Title: "Company", Forum: true})
-	t.lanes = []lane{{chat: group}, {chat: forum}, {chat: forum, thread: t.fake.AddTopic(forum)}}
-	t.decide(faketelegram.RandomFaults(seed, mix))
+// limitedMix is how it fails where its limits hold, and requests are few.
+var limitedMix = faketelegram.Mix{
+	Status: 0.02, RateLimit: 0.02, ResetBefore: 0.02, ResetAfter: 0.02, Garbage: 0.02, Slow: 0.2,
+	RetryAfter: 3 * time.Second, Delay: 300 * time.Millisecond,
+}
 
+// newTelegram makes a Telegram with a group, a forum and a topic in it. With its
+// limits the group is a private chat: that may get one message a second, where
+// others get 20 a minute.
+func newTelegram(seed uint64, limited bool) *telegram {
+	const group, private, forum = -1001000000001, 1000000001, -1001000000002
+	t := &telegram{
+		fake:     faketelegram.New(faketelegram.Options{Unlimited: !limited}),
+		limited:  limited,
+		mix:      mix,
+		arrivals: make(map[int]arrival),
+		answers:  make(chan int),
+		slow:     make(chan int),
+	}
+	first := lane{chat: group}
+	if limited {
+		first.chat, t.mix = private, limitedMix
+	}
+	t.fake.AddChat(faketelegram.Chat{ID: first.chat, Title: "Team"})
+	t.fake.AddChat(faketelegram.Chat{ID: forum, Title: "Company", Forum: true})
+	t.lanes = []lane{first, {chat: forum}, {chat: forum, thread: t.fake.AddTopic(forum)}}
+	t.decide(faketelegram.RandomFaults(seed, t.mix))
+	return t
+}
+
+// listen takes connections until stop is called.
+func (t *telegram) listen() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
+	t.url = "http://" + l.Addr().String()
+	t.serve(l)
+	return nil
+}
+
+func (t *telegram) serve(l net.Listener) {
 	server := &http.Server{Handler: t, ReadHeaderTimeout: time.Minute}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = server.Serve(l) // returns when stopped
 	}()
-	t.url = "http://" + l.Addr().String()
 	t.stop = func() {
 		_ = server.Close()
 		<-ended
 	}
-	return t, nil
 }
 
-// setting is TELEGRAM_CHAT_ID.
-func (t *telegram) setting() string {
+// settings make a server deliver here.
+func (t *telegram) settings(url string) []string {
 	var names []string
 	for _, l := range t.lanes {
 		names = append(names, l.String())
 	}
-	return strings.Join(names, ",")
+	limits := "TELEGRAM_LIMITS=off"
+	if t.limited {
+		limits = "TELEGRAM_LIMITS=on"
+	}
+	return []string{"TELEGRAM_BOT_TOKEN=" + t.fake.Token(), "TELEGRAM_CHAT_ID=" + strings.Join(names, ","), "TELEGRAM_API_URL=" + url, limits}
 }
 
 // urlOf is the address for one life of the server.
@@ -120,11 +156,12 @@ func (t *telegram) calm() {
 func (t *telegram) decide(faults func(faketelegram.Call) faketelegram.Fault) {
 	t.fake.SetFaults(func(c faketelegram.Call) faketelegram.Fault {
 		t.current.seq = c.Seq
+		life := t.current.life
 		t.turn.Unlock()
 		f := faults(c)
 		if f.Kind == faketelegram.FaultNone && f.Delay > 0 {
 			f.Accepted = c.Seq%2 == 0 // the others take effect after the delay, if the client still waits
-			notify(t.slow)
+			notify(t.slow, life)
 		}
 		return f
 	})
@@ -146,6 +183,9 @@ func (t *telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in := r.Clone(r.Context())
 	in.URL.Path, in.Body = "/"+rest, io.NopCloser(bytes.NewReader(body))
 
+	if t.door != nil && t.door.expects(life) {
+		w.Header().Set("Connection", "close")
+	}
 	a := &arrival{life: life}
 	t.turn.Lock()
 	t.current = a
@@ -158,13 +198,13 @@ func (t *telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	t.arrivals[a.seq] = *a
 	t.mu.Unlock()
-	notify(t.answers)
+	notify(t.answers, a.life)
 }
 
 // notify tells who waits just now.
-func notify(signal chan<- struct{}) {
+func notify[V any](signal chan<- V, v V) {
 	select {
-	case signal <- struct{}{}:
+	case signal <- v:
 	default:
 	}
 }

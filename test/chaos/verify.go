@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -27,20 +28,47 @@ type verdict struct {
 	messages    int
 	alerts      int // among the messages
 	edits       int
+	removals    int
 	faults      map[string]int
-	attempts    map[place][]time.Time // when they began, from the ledger
+	attempts    map[place][]time.Time            // when they began, from the ledger
+	refs        map[place]int                    // the messages that the ledger knows
+	numbers     map[shipbell.KeyIdentity]ordinal // the deployments
+	causes      []cause                          // that doubles may have in this run
 	doubles     doubles
 	early       early
+	disorder    int // first posts that overtook another
+	unheld      int // requests of a process whose lane was another's
+	handovers   int // how often a lane changed hands
+	// unheldWrites are changes of a lane by a process when it was another's.
+	unheldWrites int
+	unkept       int // messages that the ledger should have heard of
+	beyond       beyond
+}
+
+// ordinal is where a deployment stands in the order of its lanes.
+type ordinal struct {
+	id shipbell.DeploymentID
+	// failed is when it was known for certain that it failed, which makes it more
+	// urgent than others; zero: never, or other outcomes were told as well.
+	failed time.Time
 }
 
 func (v *verdict) fail(format string, args ...any) {
 	v.failures = append(v.failures, fmt.Sprintf(format, args...))
 }
 
+func newVerdict(causes ...cause) *verdict {
+	return &verdict{
+		causes: causes,
+		faults: make(map[string]int), attempts: make(map[place][]time.Time), refs: make(map[place]int),
+		numbers: make(map[shipbell.KeyIdentity]ordinal),
+	}
+}
+
 // verify compares what was acknowledged with the ledger and with the chats. The
 // server has ended.
 func (r *run) verify(ctx context.Context) (*verdict, error) {
-	v := &verdict{faults: make(map[string]int), attempts: make(map[place][]time.Time)}
+	v := newVerdict(byKill)
 	path := filepath.Join(r.server.data, "shipbell.db")
 	if err := checkFile(ctx, path); err != nil {
 		return nil, err
@@ -49,24 +77,35 @@ func (r *run) verify(ctx context.Context) (*verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := ledger.New(ledger.Options{Store: store})
-	shown := r.telegram.shown(v)
-	for _, d := range r.load.deployments {
-		if err := v.checkDeployment(ctx, d, book, r.telegram.lanes, shown); err != nil {
-			return nil, errors.Join(err, store.Close())
+	err = v.checkLedger(ctx, ledger.New(ledger.Options{Store: store}), r.load.deployments, r.telegram)
+	if err := errors.Join(err, store.Close()); err != nil {
+		return nil, err
+	}
+	err = v.checkCount(func(table string, into *int) error { return query(ctx, path, "SELECT count(*) FROM "+table, into) })
+	if err != nil {
+		return nil, err
+	}
+	c := &chronicle{lives: r.server.lives.history()}
+	all := r.telegram.requests()
+	c.place(all)
+	markStored(all, v.attempts)
+	v.checkRequests(r.telegram, c, all)
+	v.checkOrder(all)
+	return v, nil
+}
+
+// checkLedger compares all that was pushed with the ledger and the chats.
+func (v *verdict) checkLedger(ctx context.Context, book *ledger.Ledger, deployments []*deployment, t *telegram) error {
+	shown := t.shown(v)
+	for _, d := range deployments {
+		if err := v.checkDeployment(ctx, d, book, t.lanes, shown); err != nil {
+			return err
 		}
 	}
 	for at, messages := range shown {
 		v.fail("%s in %s was pushed by nobody, and has %d messages", at.key, at.lane, len(messages))
 	}
-	if err := store.Close(); err != nil {
-		return nil, err
-	}
-	if err := v.checkCount(ctx, path); err != nil {
-		return nil, err
-	}
-	v.checkRequests(r.telegram, r.server.history())
-	return v, nil
+	return nil
 }
 
 // place is one message of a deployment in one chat: the main one, or an alert
@@ -128,6 +167,7 @@ func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledg
 	stored := v.checkEvents(d, story)
 	if len(stored) > 0 {
 		v.deployments++
+		v.numbers[d.key] = ordinal{story.Deployment.ID, failedAt(stored)}
 		v.checkAnnouncements(d, story, lanes)
 	}
 	for _, a := range story.Attempts {
@@ -155,12 +195,9 @@ func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledg
 			v.fail("%s has no message in %s", d.key, l)
 			continue
 		}
-		// Of several messages the server knows the last one: had it learnt of an
-		// earlier one, it would not have posted again.
-		last := messages[len(messages)-1].Text
-		if want := text(fold(stored)); last != want {
+		if known, want := v.knownText(at, messages), text(fold(stored)); known != want {
 			v.wrong++
-			v.fail("%s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(last), indent(want))
+			v.fail("%s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(known), indent(want))
 		}
 		for _, m := range messages {
 			v.checkHistory(d, l, m, known)
@@ -170,6 +207,33 @@ func (v *verdict) checkDeployment(ctx context.Context, d *deployment, book *ledg
 		delete(shown, at)
 	}
 	return nil
+}
+
+// knownText returns what the one message in a place says that the ledger knows.
+// Others may be there of which it never learnt.
+func (v *verdict) knownText(at place, messages []faketelegram.Message) string {
+	for _, m := range messages {
+		if m.ID == v.refs[at] {
+			return m.Text
+		}
+	}
+	return "(none of the messages is the one that the ledger knows)"
+}
+
+// failedAt is when it was certain that the events come to a failure, whatever
+// else was on its way.
+func failedAt(events []*said) (at time.Time) {
+	for _, e := range events {
+		switch {
+		case e.event.Status == shipbell.Failure && !e.acked.IsZero():
+			if at.IsZero() || e.acked.Before(at) {
+				at = e.acked
+			}
+		case e.event.Status.Final():
+			return time.Time{}
+		}
+	}
+	return at
 }
 
 // checkAlerts checks the alerts of one deployment in one chat. One that failed
@@ -186,9 +250,11 @@ func (v *verdict) checkAlerts(d *deployment, l lane, alerts []faketelegram.Messa
 	case !wanted && len(alerts) > 0:
 		v.wrong++
 		v.fail("%s has an alert in %s that the ledger does not know", d.key, l)
-	case wanted && alerts[len(alerts)-1].Text != want:
-		v.wrong++
-		v.fail("the alert of %s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(alerts[len(alerts)-1].Text), indent(want))
+	case wanted:
+		if known := v.knownText(place{l, d.key, shipbell.PartAlert}, alerts); known != want {
+			v.wrong++
+			v.fail("the alert of %s ends up wrong in %s:\n%s\nwant:\n%s", d.key, l, indent(known), indent(want))
+		}
 	}
 	for _, m := range alerts {
 		v.alerts++
@@ -213,7 +279,7 @@ func (v *verdict) checkEvents(d *deployment, story ledger.Story) []*said {
 		e, ok := kept[s.event.ID]
 		delete(kept, s.event.ID)
 		switch {
-		case !ok && s.acked:
+		case !ok && !s.acked.IsZero():
 			v.lost++
 			v.fail("%s: %q was acknowledged and is not in the ledger", d.key, s.event.Status)
 		case ok && s.begun.IsZero():
@@ -239,6 +305,14 @@ func (v *verdict) checkEvents(d *deployment, story ledger.Story) []*said {
 func (v *verdict) checkAnnouncements(d *deployment, story ledger.Story, lanes []lane) {
 	mains := 0
 	for _, a := range story.Announcements {
+		for _, l := range lanes {
+			var ref struct {
+				Message int `json:"message"` // as the channel writes it
+			}
+			if a.Channel == l.channel() && json.Unmarshal([]byte(a.Ref), &ref) == nil {
+				v.refs[place{l, d.key, a.Part}] = ref.Message
+			}
+		}
 		if a.Part == shipbell.PartMain {
 			mains++
 		}
@@ -367,13 +441,13 @@ func checkFile(ctx context.Context, path string) error {
 }
 
 // checkCount finds deployments and events that no key leads to.
-func (v *verdict) checkCount(ctx context.Context, path string) error {
+func (v *verdict) checkCount(count func(table string, into *int) error) error {
 	for _, c := range []struct {
 		table string
 		want  int
 	}{{"deployments", v.deployments}, {"events", v.events}} {
 		var n int
-		if err := query(ctx, path, "SELECT count(*) FROM "+c.table, &n); err != nil {
+		if err := count(c.table, &n); err != nil {
 			return fmt.Errorf("count %s: %w", c.table, err)
 		}
 		if n != c.want {

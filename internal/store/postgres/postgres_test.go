@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -266,6 +267,74 @@ func TestRestartOfTheDatabase(t *testing.T) {
 			t.Errorf("read after the restart: %v", err)
 		}
 	}
+}
+
+// TestAwayInTheMiddle: a database that goes while a replica opens it is away, at
+// whatever word it went.
+func TestAwayInTheMiddle(t *testing.T) {
+	server, good := pgtest.Shared(t), pgtest.URL(t)
+	open(t, good)
+	for after := 1; ; after++ {
+		url, passed := cutAfter(t, server.Address(), after)
+		s, err := postgres.Open(t.Context(), postgres.Options{URL: strings.Replace(good, server.Address(), url, 1)})
+		if err == nil {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if after < 10 || passed() {
+				t.Errorf("opened although the connection was to break at answer %d", after)
+			}
+			return
+		}
+		if !postgres.Away(err) {
+			t.Errorf("broken at answer %d, and not away: %v", after, err)
+		}
+	}
+}
+
+// cutAfter is the address of a way to the database that breaks for good instead
+// of passing the nth answer on; broken reports whether it did.
+func cutAfter(t *testing.T, address string, n int) (through string, broken func() bool) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	var answers atomic.Int64
+	var isBroken atomic.Bool
+	carry := func(c net.Conn) {
+		defer c.Close()
+		there, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		defer there.Close()
+		go func() { _, _ = io.Copy(there, c) }()
+		for part := make([]byte, 1<<16); ; {
+			n2, err := there.Read(part)
+			if err != nil {
+				return
+			}
+			if answers.Add(1) >= int64(n) {
+				isBroken.Store(true)
+				return
+			}
+			if _, err := c.Write(part[:n2]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go carry(c)
+		}
+	}()
+	return l.Addr().String(), isBroken.Load
 }
 
 // TestSessionEndedByTheServer: a connection that was ended in between costs

@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -419,6 +421,8 @@ func withoutURL(err error) error {
 		told.Hint = "check role, password, database and sslmode in DATABASE_URL"
 	case errors.As(err, &network):
 		told.Err = network
+	case brokenOff(err):
+		told.Err = io.ErrUnexpectedEOF
 	}
 	return told
 }
@@ -427,17 +431,25 @@ func withoutURL(err error) error {
 const (
 	codeStarting = "57P03"
 	codeCrowded  = "53300"
+	codeShutDown = "57P01"
+	codeCrashed  = "57P02"
 )
 
 // Away reports whether an error of Open says that the database may only be away
-// for the moment.
+// for the moment: nobody listens, it begins or ends, or it went in the middle of
+// an answer.
 func Away(err error) bool {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		return refused.Code == codeStarting || refused.Code == codeCrowded
+		return slices.Contains([]string{codeStarting, codeCrowded, codeShutDown, codeCrashed}, refused.Code)
 	}
 	var network net.Error
-	return errors.As(err, &network)
+	return errors.As(err, &network) || brokenOff(err)
+}
+
+// brokenOff reports whether a connection ended in the middle.
+func brokenOff(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
 }
 
 // freeLock ends the session that has kept the lock for so long that others gave
