@@ -68,6 +68,8 @@ var settingName = regexp.MustCompile(`\b(?:(?:SHIPBELL|TELEGRAM|DEPLOY_NOTIFY)_[
 var otherNames = []string{
 	"DEPLOY_NOTIFY_URL",      // the client's
 	"SHIPBELL_UPDATE",        // the tests'
+	"SHIPBELL_SEED",          // the simulation's
+	"SHIPBELL_SEEDS",         // the same
 	"SHIPBELL_PORT_8787_TCP", // an example of what container platforms set
 }
 

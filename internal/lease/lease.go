@@ -229,8 +229,8 @@ func (k *Keeper) While(ctx context.Context, name shipbell.LeaseName, fn func(con
 	}
 	delete(k.claims, name)
 	k.mu.Unlock()
-	k.Nudge() // Run may have waited for this
 	k.giveUp(name)
+	k.Nudge() // Run may have waited for this
 }
 
 // giveUp ends a lease in the store, also one that is not known to be held: the

@@ -102,8 +102,11 @@ func (w *world) until(within time.Duration, state func() bool) bool {
 // when no notification is.
 func (w *world) prompt() {
 	const forgotten, within = 25 * time.Second, 15 * time.Second
-	time.Sleep(forgotten) // the limits
 	d := newDice(w.seed, "prompt", 0)
+	if d.chance(0.5) {
+		return
+	}
+	time.Sleep(forgotten) // the limits
 	for _, id := range []string{"prompt", "as prompt"} {
 		w.script.outcome[id] = shipbell.Success
 		w.pushUntilTaken(event(id, shipbell.SourcePush, shipbell.Success), id)

@@ -49,6 +49,7 @@ type request struct {
 	taken    bool                // the chat did what was asked
 	answered bool                // the replica heard so, or that it did not
 	left     time.Time
+	stored   bool // the ledger knows that it was, and what it may have done
 	marked   bool // the ledger knows the answer
 	markedAt time.Time
 	counted  bool // the lane was stored with it

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -106,7 +107,10 @@ func (db *database) update(r *replica, sent *request, again bool, fn func(ledger
 		return err
 	}
 	for _, c := range slices.Sorted(maps.Keys(t.woken)) {
-		db.notify("something is stale", func(r *replica) { r.dispatcher.Wake(c) })
+		db.notify(string(c)+" is stale", func(r *replica) { r.dispatcher.Wake(c) })
+	}
+	if sent != nil {
+		sent.stored = true
 	}
 	if sent != nil && !sent.marked {
 		sent.marked, sent.counted, sent.markedAt = sent.answered, t.lane, time.Now()
@@ -126,8 +130,9 @@ func (db *database) notify(what string, heard func(*replica)) {
 		if !r.reaches() || d.chance(db.weather.deaf) {
 			continue
 		}
-		time.AfterFunc(d.between(quickLeast, quickMost), func() {
-			if r.awake("hears that "+what) == nil {
+		after, name := d.between(quickLeast, quickMost), fmt.Sprintf("hears %d", d.next())
+		time.AfterFunc(after, func() {
+			if r.awake(name) == nil {
 				heard(r)
 			}
 		})

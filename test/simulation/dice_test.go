@@ -1,18 +1,17 @@
 package simulation
 
-import (
-	"hash/fnv"
-	"time"
-)
+import "time"
 
 // dice are what is drawn for one step of one actor.
 type dice struct{ state uint64 }
 
 // newDice returns the dice of the nth step that is called so.
 func newDice(seed uint64, name string, n uint64) *dice {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name))
-	d := &dice{seed*0x9e3779b97f4a7c15 ^ h.Sum64()}
+	h := uint64(0xcbf29ce484222325) // FNV-1a
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * 0x100000001b3
+	}
+	d := &dice{seed*0x9e3779b97f4a7c15 ^ h}
 	d.state = d.next() ^ n
 	return d
 }

@@ -33,6 +33,8 @@ type passage struct {
 	// late is how long after its sender gave up a request that had left takes
 	// effect all the same; negative for never.
 	late time.Duration
+	// jitter keeps what was asked in one moment from being given up in one.
+	jitter time.Duration
 }
 
 // quality is how well a network works.
@@ -50,7 +52,7 @@ const (
 
 // passage draws one.
 func (q quality) passage(d *dice) passage {
-	p := passage{there: d.between(quickLeast, quickMost), back: d.between(quickLeast, quickMost), late: -1}
+	p := passage{there: d.between(quickLeast, quickMost), back: d.between(quickLeast, quickMost), late: -1, jitter: d.between(0, time.Millisecond)}
 	if d.chance(q.slow) {
 		p.there = d.between(quickMost, q.most)
 	}
@@ -74,6 +76,7 @@ func (q quality) passage(d *dice) passage {
 // once, at some moment; it reports whether it answers. A replica that stands
 // still learns of the answer when it goes on.
 func (r *replica) exchange(ctx context.Context, what string, p passage, patience time.Duration, effect func() bool) error {
+	patience -= p.jitter
 	until := time.Now().Add(patience)
 	left := func(d time.Duration) time.Duration { return min(d, time.Until(until)) }
 	if err := r.wait(ctx, left(p.there)); err != nil || p.there >= patience {

@@ -83,8 +83,10 @@ func (r *replica) pass(what string) error {
 	if err := r.awake(what); err != nil {
 		return err
 	}
-	r.world.trouble(r, what, r.dice("before "+what))
-	return r.awake(what)
+	if r.world.trouble(r, what, r.dice("before "+what)) {
+		return r.awake(what)
+	}
+	return nil
 }
 
 // reaches reports whether the replica has a connection to the database.

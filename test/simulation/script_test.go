@@ -26,9 +26,13 @@ type scene struct {
 // newScript draws one: deployments come and end, and the database and the chats
 // go away.
 func newScript(d *dice) script {
-	s := script{length: d.between(20*time.Second, 60*time.Second), outcome: make(map[string]shipbell.Status)}
-	for i := range 3 + d.below(6) {
-		s.addDeployment(d, fmt.Sprintf("d%d", i+1), d.between(0, s.length*3/4))
+	s := script{length: d.between(15*time.Second, 45*time.Second), outcome: make(map[string]shipbell.Status)}
+	fickle := 0 // how often Cloudflare takes back what it said, at most
+	if d.chance(0.2) {
+		fickle = 8
+	}
+	for i := range 2 + d.below(5) {
+		s.addDeployment(d, fmt.Sprintf("d%d", i+1), d.between(0, s.length*3/4), fickle)
 	}
 	for range d.below(3) {
 		from := d.between(0, s.length)
@@ -50,15 +54,20 @@ func newScript(d *dice) script {
 func (s *script) add(at time.Duration, act func(*world)) { s.scenes = append(s.scenes, scene{at, act}) }
 
 // addDeployment adds what is heard of one. Its build step may be wrong about how
-// it ends: Cloudflare's word goes before. The clocks of those who speak are wrong.
-func (s *script) addDeployment(d *dice, id string, at time.Duration) {
+// it ends: Cloudflare's word goes before, and of its words the last. The clocks of
+// build steps are wrong.
+func (s *script) addDeployment(d *dice, id string, at time.Duration, fickle int) {
 	says := func(source shipbell.Source, status shipbell.Status) {
 		e, wrong := event(id, source, status), d.between(-maxSkew, maxSkew)
+		if source == shipbell.SourcePoll {
+			e.ID += shipbell.EventID(fmt.Sprintf(" at %s", at))
+			wrong = 0
+		}
 		s.add(at, func(w *world) {
 			e.At = time.Now().Add(wrong).UTC().Truncate(time.Millisecond)
 			w.push(e)
 		})
-		at += d.between(0, 8*time.Second)
+		at += d.between(2*time.Millisecond, 8*time.Second) // their order is told by the millisecond
 	}
 	for _, status := range []shipbell.Status{shipbell.Announced, shipbell.Queued, shipbell.InProgress} {
 		if d.chance(0.7) {
@@ -70,7 +79,11 @@ func (s *script) addDeployment(d *dice, id string, at time.Duration) {
 	}
 	s.outcome[id] = status()
 	says(shipbell.SourcePush, s.outcome[id])
+	words := d.below(1 + fickle)
 	if d.chance(0.3) {
+		words++
+	}
+	for range words {
 		s.outcome[id] = status()
 		says(shipbell.SourcePoll, s.outcome[id])
 	}
@@ -148,5 +161,5 @@ func (w *world) play() {
 		s.act(w)
 		w.mu.Unlock()
 	}
-	time.Sleep(time.Until(w.began.Add(w.script.length)))
+	time.Sleep(max(time.Until(w.began.Add(w.script.length)), apart))
 }

@@ -107,7 +107,7 @@ func run(t *testing.T, seed uint64, talks bool) (w *world) {
 // TestReplay: the same seed tells the same story.
 func TestReplay(t *testing.T) {
 	different := 0
-	const seeds = 100
+	const seeds = 30
 	for seed := range uint64(seeds) {
 		if a, b := run(t, seed, false).trace.story(), run(t, seed, false).trace.story(); a != b {
 			different++

@@ -59,8 +59,12 @@ const (
 // each kind of trouble must also be seen alone.
 func newWorld(seed uint64, talks bool) *world {
 	d := newDice(seed, "world", 0)
+	storm := d.chance(0.2)
 	sometimes := func(most float64) float64 {
-		if d.chance(0.4) {
+		switch {
+		case storm:
+			return most
+		case d.chance(0.4):
 			return 0
 		}
 		return most * float64(d.below(1000)) / 1000
@@ -69,7 +73,7 @@ func newWorld(seed uint64, talks bool) *world {
 		chatOf: make(map[shipbell.ChannelID]*chat), leaseOf: make(map[shipbell.ChannelID]shipbell.LeaseName)}
 	w.weather = weather{
 		database: quality{loss: sometimes(0.2), slow: sometimes(0.2), most: d.between(quickMost, 3*time.Second), late: 3 * time.Second},
-		chat:     quality{loss: sometimes(0.3), slow: sometimes(0.4), most: d.between(quickMost, 7*time.Second)},
+		chat:     quality{loss: sometimes(0.3), slow: sometimes(0.4), most: d.between(quickMost, 9*time.Second)},
 		errors:   sometimes(0.2),
 		scolds:   sometimes(0.1),
 		deaf:     sometimes(0.6),
@@ -166,17 +170,18 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// trouble is what may happen to a replica at a moment that counts: at once, or a
-// little later.
-func (w *world) trouble(r *replica, what string, d *dice) {
+// trouble is what may happen to a replica at a moment that counts: there, or a
+// little later. It reports whether anything does.
+func (w *world) trouble(r *replica, what string, d *dice) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	p := w.weather.trouble
 	if strings.HasPrefix(what, "deliver") {
 		p *= 10
 	}
-	if w.calm || !d.chance(p) {
-		return
+	spared := w.calm || !d.chance(p)
+	w.mu.Unlock()
+	if spared {
+		return false
 	}
 	length := d.between(100*time.Millisecond, 5*time.Second)
 	if d.chance(0.5) {
@@ -184,6 +189,8 @@ func (w *world) trouble(r *replica, what string, d *dice) {
 	}
 	kind := d.below(10)
 	strike := func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		switch {
 		case w.calm:
 		case kind < 2:
@@ -197,18 +204,18 @@ func (w *world) trouble(r *replica, what string, d *dice) {
 		}
 	}
 	if d.chance(0.5) {
+		time.Sleep(d.between(0, apart)) // what others do in this very moment comes before
 		strike()
-		return
+	} else {
+		time.AfterFunc(d.between(0, 4*time.Second), strike)
 	}
-	time.AfterFunc(d.between(0, 4*time.Second), func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		strike()
-	})
+	return true
 }
 
-// clear ends all trouble.
+// clear ends all trouble, and waits until nobody waits for an answer that was
+// lost before.
 func (w *world) clear() {
+	defer time.Sleep(storePatience + time.Second)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tell("world", "from here on nothing goes wrong")

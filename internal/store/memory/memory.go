@@ -350,6 +350,7 @@ func (t *tx) Attempts(id shipbell.DeploymentID) ([]shipbell.Attempt, error) {
 
 func (t *tx) Lane(c shipbell.ChannelID) (shipbell.Lane, error) {
 	if l, ok := t.lanes[c]; ok {
+		l.Recent = slices.Clone(l.Recent) // the reader's to change
 		return l, nil
 	}
 	return shipbell.Lane{Channel: c}, nil
