@@ -40,7 +40,7 @@ type fixture struct {
 	// failMarks makes so many marks fail.
 	failMarks atomic.Int64
 	// lose ends the right to the lanes, as when another replica takes them.
-	lose context.CancelFunc
+	lose func()
 }
 
 // Channels routes every deployment everywhere.
@@ -97,11 +97,14 @@ func (f *fixture) start(chats string) {
 		f.channels = append(f.channels, c.ID())
 	}
 	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: f, Wake: func(c shipbell.ChannelID) { f.dispatcher.Wake(c) }})
+	held, lose := context.WithCancel(f.Context())
+	f.lose = lose
 	f.dispatcher = dispatch.New(dispatch.Options{
 		While: func(ctx context.Context, _ shipbell.LeaseName, run func(context.Context)) {
-			held, lose := context.WithCancel(ctx)
-			f.lose = lose
-			run(held)
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(held, cancel)()
+			run(ctx)
 		},
 		Ledger: unreliable{f.ledger, f}, Channels: channels, Render: render.Announcement, Grace: 5 * time.Second,
 		NothingDue: func(err error) (time.Time, bool) {

@@ -199,6 +199,10 @@ func TestLimits(t *testing.T) {
 		{"handed over, one not stored", frozen, []request{sent(one, 0, 2005), limit(sent(two, 1, 11_000))}, 1, 0},
 		{"again", frozen, []request{sent(one, 0, 2005), limit(sent(two, 1, 11_000)), limit(sent(two, 1, 19_000))}, 1, 1},
 		{"told to wait", frozen, []request{sent(one, 0, 2005), limit(sent(two, 1, 11_000)), limit(sent(two, 1, 12_000))}, 1, 0},
+		{"slow, and refused in a pause", nil, []request{
+			limit(sent(one, 0, 1900).slowly(150)),
+			sent(topic, 0, 2000).with(faketelegram.Fault{Kind: faketelegram.FaultRateLimit, RetryAfter: time.Second}),
+		}, 0, 0},
 		{"not counted", frozen, []request{sent(one, 0, 2005).with(faketelegram.Fault{Kind: faketelegram.FaultReset}), limit(sent(two, 1, 11_000))}, 0, 1},
 	}
 	for _, test := range tests {

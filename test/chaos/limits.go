@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell/internal/faketelegram"
@@ -14,7 +15,12 @@ import (
 func (v *verdict) checkLimits(all []request, c *chronicle) {
 	unknown := make(map[int64][]request) // by chat
 	before := make(map[lane]request)
-	until := make(map[int64]time.Time) // when a pause ends that Telegram told of
+	pauses := make(map[int64][]span) // in which a chat takes nothing; early requests are another check
+	for _, q := range all {
+		if q.Status == http.StatusTooManyRequests && q.Fault.Kind == faketelegram.FaultRateLimit {
+			pauses[q.Chat] = append(pauses[q.Chat], span{q.Received, q.answered.Add(q.Fault.RetryAfter)})
+		}
+	}
 	for _, q := range all {
 		if q.Method == "deleteMessage" {
 			continue // takes nothing from the budget
@@ -26,17 +32,14 @@ func (v *verdict) checkLimits(all []request, c *chronicle) {
 				unknown[q.Chat] = append(unknown[q.Chat], p)
 			}
 		}
-		if q.Status != http.StatusTooManyRequests {
+		if q.Status != http.StatusTooManyRequests || q.Fault.Kind == faketelegram.FaultRateLimit {
 			continue
 		}
-		if q.Fault.Kind == faketelegram.FaultRateLimit {
-			until[q.Chat] = q.Received.Add(q.Fault.RetryAfter)
+		// A request that is slow comes before the pause, and is refused in it.
+		if slices.ContainsFunc(pauses[q.Chat], func(p span) bool { return q.Received.Before(p.to) && q.answered.After(p.from) }) {
 			continue
 		}
-		if q.Received.Before(until[q.Chat]) {
-			continue // an early request after a 429, which is another check
-		}
-		until[q.Chat] = q.Received.Add(retryAfter(q.Description))
+		pauses[q.Chat] = append(pauses[q.Chat], span{q.Received, q.answered.Add(retryAfter(q.Description))})
 		v.beyond.count++
 		explained := false
 		for i, u := range unknown[q.Chat] {

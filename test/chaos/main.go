@@ -151,7 +151,7 @@ func parse(args []string, errs io.Writer) (plan, error) {
 	f.SetOutput(errs)
 	f.IntVar(&p.replicas, "replicas", 1, "how many servers there are; more than one share a PostgreSQL")
 	f.BoolVar(&p.limits, "limits", false, "give Telegram its limits; replicas only")
-	f.IntVar(&p.kills, "kills", -1, "how often a server is killed; -1: 200, or 40 with replicas")
+	f.IntVar(&p.kills, "kills", -1, "how often a server is killed; -1: 200, or with replicas 40, or 24 with limits")
 	f.IntVar(&p.freezes, "freezes", -1, "how often a replica is frozen and let go on, half of them for longer than its leases; -1: half of the kills")
 	f.IntVar(&p.stops, "stops", -1, "how often a server is stopped in order between the kills; -1: once for every 20 kills, or 5 with replicas")
 	f.IntVar(&p.outages, "outages", -1, "how often PostgreSQL is stopped or crashes; -1: once for every 4 kills")
@@ -191,7 +191,11 @@ func (p *plan) complete() {
 			*n = alone
 		}
 	}
-	or(&p.kills, 200, 40)
+	shared := 40
+	if p.limits {
+		shared = 24 // all takes longer
+	}
+	or(&p.kills, 200, shared)
 	or(&p.freezes, 0, (p.kills+1)/2)
 	or(&p.stops, (p.kills+19)/20, (p.kills+4)/5)
 	or(&p.outages, 0, (p.kills+3)/4)

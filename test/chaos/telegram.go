@@ -76,10 +76,11 @@ var mix = faketelegram.Mix{
 	RetryAfter: time.Second, Delay: 150 * time.Millisecond,
 }
 
-// limitedMix is how it fails where its limits hold, and requests are few.
+// limitedMix is how it fails where its limits hold, and requests are few. It asks
+// to wait for longer than it takes another replica to take a lane over.
 var limitedMix = faketelegram.Mix{
 	Status: 0.02, RateLimit: 0.02, ResetBefore: 0.02, ResetAfter: 0.02, Garbage: 0.02, Slow: 0.2,
-	RetryAfter: 3 * time.Second, Delay: 300 * time.Millisecond,
+	RetryAfter: 14 * time.Second, Delay: 300 * time.Millisecond,
 }
 
 // newTelegram makes a Telegram with a group, a forum and a topic in it. With its

@@ -352,7 +352,8 @@ func TestSessionEndedByTheServer(t *testing.T) {
 // transaction does not keep the others from recording.
 func TestWriterThatStandsStill(t *testing.T) {
 	url := pgtest.URL(t)
-	const timeout = 400 * time.Millisecond
+	// Short enough for a test, and long enough to open a store on a busy machine.
+	const timeout = 3 * time.Second
 	s, err := postgres.Open(t.Context(), postgres.Options{URL: url, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
