@@ -17,6 +17,7 @@ type table struct {
 	rows     map[shipbell.LeaseName]row
 	away     bool
 	slow     time.Duration // of each question, before it takes effect; to give up is quick
+	back     time.Duration // of each answer, after it took effect
 	asked    int
 	released []*keeper // who hears that a lease was given up
 }
@@ -48,11 +49,21 @@ func (t *table) reach(ctx context.Context, slow time.Duration) error {
 
 func (t *table) Hold(ctx context.Context, who shipbell.Replica, names []shipbell.LeaseName, ttl time.Duration) ([]shipbell.Lease, error) {
 	t.mu.Lock()
-	slow := t.slow
+	slow, back := t.slow, t.back
 	t.mu.Unlock()
 	if err := t.reach(ctx, slow); err != nil {
 		return nil, err
 	}
+	held := t.hold(who, names, ttl)
+	select {
+	case <-time.After(back):
+		return held, nil
+	case <-ctx.Done():
+		return nil, errAway
+	}
+}
+
+func (t *table) hold(who shipbell.Replica, names []shipbell.LeaseName, ttl time.Duration) []shipbell.Lease {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked++
@@ -69,7 +80,7 @@ func (t *table) Hold(ctx context.Context, who shipbell.Replica, names []shipbell
 		t.rows[name] = r
 		held = append(held, shipbell.Lease{Name: name, Holder: who, Fence: r.fence, Until: r.until})
 	}
-	return held, nil
+	return held
 }
 
 func (t *table) Release(ctx context.Context, who shipbell.Replica, names []shipbell.LeaseName) error {
