@@ -289,7 +289,7 @@ func (c *carrier) AddKey(args ...any) (bool, error) {
 
 // Settle implements [sqltx.Conn]: keys lie where they are looked for from the
 // start.
-func (c *carrier) Settle() error { return nil }
+func (c *carrier) Settle(_, _ string) error { return nil }
 
 // Row implements [sqltx.Conn].
 func (c *carrier) Row(query string, args ...any) sqltx.Row {

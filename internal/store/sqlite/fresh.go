@@ -82,7 +82,12 @@ func (f *freshKeys) settle(s *session) error {
 }
 
 // Settle implements [sqltx.Conn].
-func (s *session) Settle() error { return s.fresh.settle(s) }
+func (s *session) Settle(typ, id string) error {
+	if _, ok := s.fresh.leads[freshKey{typ, id}]; !ok {
+		return nil
+	}
+	return s.fresh.settle(s)
+}
 
 // AddKey implements [sqltx.Conn].
 func (s *session) AddKey(args ...any) (bool, error) {

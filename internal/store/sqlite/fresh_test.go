@@ -97,6 +97,63 @@ func TestKeysAreMoved(t *testing.T) {
 	closeStore(t, s)
 }
 
+// TestChangedKeys: a key that is changed while it lies apart is changed, and the
+// others are not moved for one that does not.
+func TestChangedKeys(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "shipbell.db"))
+	defer closeStore(t, s)
+	for _, id := range []string{"a", "b", "c"} {
+		record(t, s, id, ledger.Opened)
+	}
+	update := func(fn func(tx ledger.Tx) error) {
+		t.Helper()
+		if err := s.Update(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(tx ledger.Tx) error {
+		_, err := tx.Remember(shipbell.Worker, []string{"old"}, ledgertest.Start)
+		return err
+	})
+	update(func(tx ledger.Tx) error {
+		_, err := tx.Sweep(ledgertest.Start.AddDate(-1, 0, 0), ledgertest.Start.AddDate(-1, 0, 0), nil, 10)
+		return err
+	})
+	if fresh, _ := s.Keys(t); fresh != 3 {
+		t.Errorf("%d keys lie apart, want 3", fresh)
+	}
+	update(func(tx ledger.Tx) error {
+		d, err := tx.Deployment(1)
+		if err != nil {
+			return err
+		}
+		d.Keys = append(d.Keys, shipbell.Key{Type: shipbell.Worker, ID: "b"})
+		return errors.Join(tx.Absorb(1, 2), tx.Save(d))
+	})
+	update(func(tx ledger.Tx) error {
+		found, err := tx.Find([]shipbell.Key{{Type: shipbell.Worker, ID: "b"}})
+		if err == nil && (len(found) != 1 || found[0].Deployment != 1) {
+			t.Errorf("the key of the absorbed deployment leads to %+v", found)
+		}
+		return err
+	})
+	record(t, s, "d", ledger.Opened)
+	update(func(tx ledger.Tx) error {
+		n, err := tx.Remember(shipbell.Worker, []string{"d", "old"}, ledgertest.Start)
+		if n != 0 {
+			t.Errorf("%d known ids were remembered anew", n)
+		}
+		return err
+	})
+	later := ledgertest.Start.AddDate(10, 0, 0)
+	record(t, s, "e", ledger.Opened)
+	update(func(tx ledger.Tx) error { _, err := tx.Sweep(later, later, nil, 10); return err })
+	if got := ids(t, s); len(got) != 0 {
+		t.Errorf("swept, and still there: %q", got)
+	}
+	record(t, s, "e", ledger.Opened)
+}
+
 // TestKeysOfAnotherProcess: what another process adds or moves is known at once.
 func TestKeysOfAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shipbell.db")

@@ -9,7 +9,7 @@ import (
 
 // ReadWhole runs fn on a snapshot of the whole ledger, for as long as it takes.
 func (s *Store) ReadWhole(ctx context.Context, fn func(sqltx.Conn) error) error {
-	if err := s.writer.update(func(ledger.Tx) error { return s.writer.Settle() }); err != nil {
+	if err := s.writer.update(func(ledger.Tx) error { return s.writer.fresh.settle(s.writer) }); err != nil {
 		return err
 	}
 	select {

@@ -349,10 +349,10 @@ func (t *Tx) Absorb(older, younger shipbell.DeploymentID) error {
 	if err != nil {
 		return err
 	}
-	if err := t.conn.Settle(); err != nil {
-		return err
-	}
 	for _, k := range gone.Keys {
+		if err := t.conn.Settle(string(k.Type), k.ID); err != nil {
+			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
+		}
 		if err := t.conn.Exec(`UPDATE keys SET deployment = $3 WHERE type = $1 AND id = $2`, string(k.Type), k.ID, int64(older)); err != nil {
 			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
 		}

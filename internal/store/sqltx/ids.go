@@ -60,9 +60,6 @@ func (t *Tx) LastRecorded() (time.Time, error) {
 }
 
 func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
-	if err := t.conn.Settle(); err != nil {
-		return 0, fmt.Errorf("remember ids: %w", err)
-	}
 	t.head.forget()
 	var lowest int64
 	err := t.conn.Row(`SELECT coalesce(min(position), 0) FROM keys WHERE type = $1 AND position IS NOT NULL`, string(typ)).Scan(&lowest)
@@ -73,6 +70,9 @@ func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int
 	added := 0
 	// From the newest to the oldest, each below everything that is there.
 	for _, id := range slices.Backward(ids) {
+		if err := t.conn.Settle(string(typ), id); err != nil {
+			return 0, fmt.Errorf("remember ids: %w", err)
+		}
 		n, err := t.conn.Count(`INSERT INTO keys (type, id, position, seen_ms) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (type, id) DO NOTHING`, string(typ), id, lowest-1, ms(at))
 		if err != nil {
@@ -88,9 +88,6 @@ func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int
 }
 
 func (t *Tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error) {
-	if err := t.conn.Settle(); err != nil {
-		return 0, fmt.Errorf("sweep ids: %w", err)
-	}
 	if err := t.conn.Exec(`DELETE FROM keys WHERE deployment IS NULL AND seen_ms < $1`, ms(idsBefore)); err != nil {
 		return 0, fmt.Errorf("sweep ids: %w", err)
 	}
@@ -154,6 +151,7 @@ func (t *Tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
 	}
 	for _, k := range d.Keys {
 		err := errors.Join(
+			t.conn.Settle(string(k.Type), k.ID),
 			t.conn.Exec(`UPDATE keys SET deployment = NULL WHERE type = $1 AND id = $2`, string(k.Type), k.ID),
 			t.conn.Exec(`DELETE FROM keys WHERE type = $1 AND id = $2 AND seen_ms < $3`, string(k.Type), k.ID, ms(idsBefore)),
 		)

@@ -33,9 +33,9 @@ type Conn interface {
 	// AddKey adds a key, whose columns are those of [InsertKey], unless it is
 	// known, and reports whether it did.
 	AddKey(args ...any) (bool, error)
-	// Settle brings the keys that were added lately to where statements change
-	// them: the table keys.
-	Settle() error
+	// Settle brings a key, if it was added lately, to where statements change it:
+	// the table keys.
+	Settle(typ, id string) error
 	// Count runs a statement and returns how many rows it changed.
 	Count(query string, args ...any) (int64, error)
 	// Row runs a query for at most one row; without one, scanning it is
