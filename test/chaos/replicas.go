@@ -177,7 +177,7 @@ const (
 	// limitedRate is how many deployments a minute a group with a topic can show
 	// that takes 20 messages a minute: each has two places there, and is edited when
 	// there is room, so that the limit holds all the time.
-	limitedRate = 10
+	limitedRate = 8
 	// limitedStuck is how long such a lane may stand still.
 	limitedStuck = 90 * time.Second
 )

@@ -136,6 +136,24 @@ func (v *verdict) checkRequests(t *telegram, c *chronicle, all []request) {
 		v.fail("%s", e)
 	}
 	v.checkLeft(t, all)
+	v.checkStrays(t, c, all)
+}
+
+// checkStrays looks why there are alerts of which the ledger knows nothing: their
+// reason went before anybody could learn that they were there.
+func (v *verdict) checkStrays(t *telegram, c *chronicle, all []request) {
+	for _, q := range all {
+		if !q.post() || !v.strays[q.place] {
+			continue
+		}
+		if m, _ := t.fake.Message(q.Chat, q.MessageID); m.Deleted || q.unheard() {
+			continue
+		}
+		if why, _, _ := c.forgotten(q, time.Now()); why == "" {
+			v.wrong++
+			v.fail("%s has an alert in %s that the ledger does not know: %s", q.key, q.lane, q.describe(c))
+		}
+	}
 }
 
 // checkLeft looks which of several messages in one place are left: of those that

@@ -119,3 +119,28 @@ func TestFindEarly(t *testing.T) {
 		}
 	}
 }
+
+// TestStrays: an alert of which the ledger knows nothing is there only where
+// nobody could learn of it.
+func TestStrays(t *testing.T) {
+	broken := faketelegram.Fault{Kind: faketelegram.FaultReset, Accepted: true}
+	for _, test := range []struct {
+		name  string
+		how   ending
+		all   []request
+		wrong int
+	}{
+		{"connection broken", killed, []request{sent(one, 0, 10).with(broken), sent(two, 0, 20)}, 0},
+		{"killed", killed, []request{sent(one, 0, 990), sent(two, 1, 1100)}, 0},
+		{"ended in order", stopped, []request{sent(one, 0, 990), sent(two, 1, 1100)}, 1},
+		{"not the last", killed, []request{sent(one, 0, 980), sent(two, 0, 990)}, 1},
+	} {
+		c, v := twoLives(test.how), newVerdict()
+		v.strays[one] = true
+		c.place(test.all)
+		v.checkStrays(newTelegram(1, false), c, test.all)
+		if v.wrong != test.wrong || len(v.failures) != test.wrong {
+			t.Errorf("%s: %d wrong, want %d", test.name, v.wrong, test.wrong)
+		}
+	}
+}

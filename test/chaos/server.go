@@ -118,10 +118,12 @@ func (s *server) start() error {
 	s.ending.Store(false)
 	s.life = s.lives.begin(life{replica: s.replica, started: started})
 	go func() {
-		s.exit = cmd.Wait()
+		exit := cmd.Wait()
+		s.exit = exit
+		told := s.ending.Load() // the next life begins as soon as this one has ended
 		close(ended)
-		if s.died != nil && !s.ending.Load() {
-			s.died(s.ownEnd())
+		if s.died != nil && !told {
+			s.died(ownEnd(exit))
 		}
 	}()
 	return nil
@@ -161,25 +163,25 @@ func until[V any](ctx context.Context, s *server, d time.Duration, signal <-chan
 	case <-signal:
 	case <-timer.C:
 	case <-s.ended:
-		return s.ownEnd()
+		return ownEnd(s.exit)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-func (s *server) ownEnd() error {
-	if s.exit == nil {
+func ownEnd(exit error) error {
+	if exit == nil {
 		return errors.New("the server ended by itself, as if it were done")
 	}
-	return fmt.Errorf("the server ended by itself: %w", s.exit)
+	return fmt.Errorf("the server ended by itself: %w", exit)
 }
 
 // end ends the life. An orderly end must lead to exit code 0 within its bound.
 func (s *server) end(how ending) error {
 	select {
 	case <-s.ended:
-		return s.ownEnd()
+		return ownEnd(s.exit)
 	default:
 	}
 	s.ending.Store(true)

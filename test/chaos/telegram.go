@@ -160,12 +160,20 @@ func (t *telegram) decide(faults func(faketelegram.Call) faketelegram.Fault) {
 		life := t.current.life
 		t.turn.Unlock()
 		f := faults(c)
+		if f.Kind == faketelegram.FaultRateLimit && !delivers(c) {
+			f = faketelegram.Fault{} // a question about a chat does not stop it
+		}
 		if f.Kind == faketelegram.FaultNone && f.Delay > 0 {
 			f.Accepted = c.Seq%2 == 0 // the others take effect after the delay, if the client still waits
 			notify(t.slow, life)
 		}
 		return f
 	})
+}
+
+// delivers reports whether the call is a post, an edit or a removal.
+func delivers(c faketelegram.Call) bool {
+	return c.Method == "sendMessage" || c.Method == "editMessageText" || c.Method == "deleteMessage"
 }
 
 // ServeHTTP hands a call to the fake and notes where it came from.
