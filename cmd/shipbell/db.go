@@ -62,22 +62,31 @@ func showCopying(w io.Writer, terminal bool) (progress func(done, total int64), 
 	if !terminal {
 		return func(int64, int64) {}, func() {}
 	}
-	shown := ""
-	show := func(text string) {
-		if text != shown {
-			fmt.Fprintf(w, "\r\x1b[K%s", text)
-			shown = text
-		}
-	}
+	line := statusLine{out: w}
 	progress = func(done, total int64) {
 		if done == total {
-			show("reading the copy back")
+			line.show("reading the copy back")
 			return
 		}
-		show(fmt.Sprintf("copying %s: %d %%", size(total), done*100/total))
+		line.show(fmt.Sprintf("copying %s: %d %%", size(total), done*100/total))
 	}
-	return progress, func() { show("") }
+	return progress, line.end
 }
+
+// statusLine is one line of a terminal that changes.
+type statusLine struct {
+	out   io.Writer
+	shown string
+}
+
+func (l *statusLine) show(text string) {
+	if text != l.shown {
+		fmt.Fprintf(l.out, "\r\x1b[K%s", text)
+		l.shown = text
+	}
+}
+
+func (l *statusLine) end() { l.show("") }
 
 // size renders a number of bytes.
 func size(n int64) string {

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -41,8 +39,8 @@ func (c dbCopyCmd) Run(ctx context.Context, s streams) error {
 	if from == to {
 		return hinted{errors.New("both places are the same"), "give two: --from DIR --to postgres://..."}
 	}
-	shown := &counter{out: s.err, terminal: isTerminal(s.err)}
-	copied, err := app.Copy(ctx, from, to, shown.show)
+	shown := &counter{statusLine: statusLine{out: s.err}, terminal: isTerminal(s.err)}
+	copied, err := app.Copy(ctx, from, to, shown.count)
 	shown.end()
 	switch {
 	case errors.Is(err, app.ErrServed):
@@ -52,7 +50,11 @@ func (c dbCopyCmd) Run(ctx context.Context, s streams) error {
 	case errors.Is(err, app.ErrNoLedger):
 		return hinted{err, "give the data directory of a server: --from DIR"}
 	case err != nil:
-		return hinted{err, cmp.Or(hintOfCopy(to), "nothing was kept of it")}
+		hint := "nothing was kept of it"
+		if to.Database != "" {
+			hint = "check that PostgreSQL runs, and the address; " + hint
+		}
+		return hinted{err, hint}
 	}
 	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	var total int64
@@ -67,13 +69,6 @@ func (c dbCopyCmd) Run(ctx context.Context, s streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "copied %d rows; the counts of both sides are the same\n", total)
 	return err
-}
-
-func hintOfCopy(to config.Store) string {
-	if to.Database != "" {
-		return "check that PostgreSQL runs, and the address; nothing was kept of it"
-	}
-	return ""
 }
 
 // place reads a data directory or the address of a database. Without one it is the
@@ -101,26 +96,18 @@ func place(given string, database bool) (config.Store, error) {
 // counter shows how far a long copy is: on one line of a terminal that changes, or
 // a line for every table.
 type counter struct {
-	out      io.Writer
+	statusLine
 	terminal bool
-	shown    string
 	table    string
 }
 
-func (c *counter) show(table string, done, of int64) {
+func (c *counter) count(table string, done, of int64) {
 	if c.terminal {
-		c.shown = fmt.Sprintf("%s: %d of %d rows", table, done, of)
-		fmt.Fprintf(c.out, "\r\x1b[K%s", c.shown)
+		c.show(fmt.Sprintf("%s: %d of %d rows", table, done, of))
 		return
 	}
 	if table != c.table && of > 0 {
 		fmt.Fprintf(c.out, "copying %s: %d rows\n", table, of)
 		c.table = table
-	}
-}
-
-func (c *counter) end() {
-	if c.shown != "" {
-		fmt.Fprint(c.out, "\r\x1b[K")
 	}
 }

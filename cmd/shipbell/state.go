@@ -59,7 +59,7 @@ func (d store) open(ctx context.Context, what access, fn func(app.Store) error) 
 	}
 	err = fn(s)
 	if told := new(shipbell.StoreError); errors.As(err, &told) {
-		err = fmt.Errorf("ledger in %s: %w", where.Data, err)
+		err = fmt.Errorf("ledger in %s: %w", where.Place(), err)
 	}
 	return errors.Join(err, s.Close())
 }

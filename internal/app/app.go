@@ -127,7 +127,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Render:     render.Announcement,
 		NothingDue: nothingDue,
 		Grace:      grace,
-		While:      a.replicas.while(),
+		While:      a.replicas.while,
 		Now:        now,
 		Asleep:     a.replicas.asleep(),
 		Log:        a.log,
@@ -227,15 +227,14 @@ func (a *App) Run(ctx context.Context) error {
 			cancel(fmt.Errorf("serve: %w", err))
 		}
 	})
-	while := a.while()
 	if a.replicas != nil {
 		group.Go(func() { a.replicas.keeper.Run(ctx) })
 		group.Go(func() { a.replicas.store.Listen(ctx, a.heard()) })
 	}
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
-	group.Go(func() { while(ctx, leaseSweep, a.sweep) })
+	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
-	group.Go(func() { while(ctx, leaseWatch, a.watch) })
+	group.Go(func() { a.replicas.while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })
 	} else {

@@ -36,7 +36,7 @@ type Copied = sqltx.Copied
 // was made for it. All arrives or nothing. No server may run on either.
 func Copy(ctx context.Context, from, to config.Store, progress func(table string, done, of int64)) (copied []Copied, err error) {
 	if !HasStore(from) {
-		return nil, fmt.Errorf("%s: %w", placeOf(from), ErrNoLedger)
+		return nil, fmt.Errorf("%s: %w", from.Place(), ErrNoLedger)
 	}
 	source, free, err := claim(ctx, from)
 	if err != nil {
@@ -55,7 +55,7 @@ func Copy(ctx context.Context, from, to config.Store, progress func(table string
 				return err
 			}
 			if !empty {
-				return fmt.Errorf("%s: %w", placeOf(to), ErrNotEmpty)
+				return fmt.Errorf("%s: %w", to.Place(), ErrNotEmpty)
 			}
 			copied, err = sqltx.Copy(ctx, reads, writes, progress)
 			return err
@@ -65,14 +65,6 @@ func Copy(ctx context.Context, from, to config.Store, progress func(table string
 		return nil, err
 	}
 	return copied, moveToken(ctx, source, target, from, to)
-}
-
-// placeOf names where a ledger is, without secrets.
-func placeOf(s config.Store) string {
-	if s.Database != "" {
-		return "the database"
-	}
-	return s.Data
 }
 
 // claim opens a store on which no server runs, and keeps one from starting on its

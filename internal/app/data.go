@@ -53,22 +53,19 @@ type Store interface {
 // OpenStore opens the ledger's store, beside running servers if there are some.
 // Log may be nil.
 func OpenStore(ctx context.Context, where config.Store, log *slog.Logger) (Store, error) {
-	if where.Database != "" {
-		return openShared(ctx, where, log)
-	}
-	s, err := sqlite.Open(ctx, filepath.Join(where.Data, databaseFile))
-	if err != nil {
-		return nil, err
-	}
-	return alone{s}, nil
+	return openStore(ctx, where, log, sqlite.Open)
 }
 
 // OpenStoreToRead opens the same to look at it, also where it cannot be written.
 func OpenStoreToRead(ctx context.Context, where config.Store, log *slog.Logger) (Store, error) {
+	return openStore(ctx, where, log, sqlite.OpenRead)
+}
+
+func openStore(ctx context.Context, where config.Store, log *slog.Logger, open func(context.Context, string) (*sqlite.Store, error)) (Store, error) {
 	if where.Database != "" {
 		return openShared(ctx, where, log)
 	}
-	s, err := sqlite.OpenRead(ctx, filepath.Join(where.Data, databaseFile))
+	s, err := open(ctx, filepath.Join(where.Data, databaseFile))
 	if err != nil {
 		return nil, err
 	}

@@ -82,11 +82,13 @@ func newReplica() shipbell.Replica {
 
 // The methods below are for a server that is alone as well.
 
-func (r *replicas) while() func(context.Context, shipbell.LeaseName, func(context.Context)) {
+// while runs what only one replica does.
+func (r *replicas) while(ctx context.Context, name shipbell.LeaseName, run func(context.Context)) {
 	if r == nil {
-		return nil
+		run(ctx)
+		return
 	}
-	return r.keeper.While
+	r.keeper.While(ctx, name, run)
 }
 
 func (r *replicas) asleep() time.Duration {
@@ -108,14 +110,6 @@ func (r *replicas) leases() func(context.Context) ([]shipbell.Lease, error) {
 		return nil
 	}
 	return r.store.Leases
-}
-
-// while runs what only one replica does.
-func (a *App) while() func(context.Context, shipbell.LeaseName, func(context.Context)) {
-	if while := a.replicas.while(); while != nil {
-		return while
-	}
-	return func(ctx context.Context, _ shipbell.LeaseName, run func(context.Context)) { run(ctx) }
 }
 
 // heard is what this replica does about what another says.

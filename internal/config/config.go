@@ -79,6 +79,14 @@ type Store struct {
 	Timeout     time.Duration
 }
 
+// Place names where that is, for people and without secrets.
+func (s Store) Place() string {
+	if s.Database != "" {
+		return "the database"
+	}
+	return s.Data
+}
+
 // Cloudflare says how Cloudflare is asked.
 type Cloudflare struct {
 	Token    string   // empty: it is not
@@ -231,8 +239,9 @@ func Load(t Table, from Sources) (Settings, error) {
 func LoadStore(flags Table, from Sources) (Store, error) {
 	l := loader{Sources: from}
 	l.readDotEnv()
+	own := []string{"SHIPBELL_DATA", "DATABASE_URL", "SHIPBELL_DATABASE_CONNECTIONS", "SHIPBELL_DATABASE_TIMEOUT"}
 	for f := range fields(&flags) {
-		if strings.Contains(f.Setting, "DATA") && *f.value == "" {
+		if slices.Contains(own, f.Setting) && *f.value == "" {
 			*f.value = cmp.Or(l.lookup(f.Option), f.Fallback)
 		}
 	}

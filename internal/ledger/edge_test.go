@@ -145,18 +145,26 @@ func TestFailedPostWhileMerged(t *testing.T) {
 // it is there, and is taken back.
 func TestOverWhileTheAlertWasUnderWay(t *testing.T) {
 	b := newBook(t)
-	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
-	b.deliver(0)
-	b.record(event(shipbell.SourceAlert, 10, shipbell.Failure, pushed))
-	under := b.begin(nil)
-	if under.a.Part != shipbell.PartAlert {
-		t.Fatalf("part %d is under way, want the alert", under.a.Part)
-	}
+	under := b.alertUnderWay(shipbell.SourceAlert)
 	b.record(event(shipbell.SourcePoll, 20, shipbell.Success, pushed))
 	b.end(under)
 	if !b.edits(under.ref) {
 		t.Error("the alert says still that it failed")
 	}
+}
+
+// alertUnderWay announces a deployment, lets the source say that it failed, and
+// begins to deliver the alert.
+func (b *book) alertUnderWay(says shipbell.Source) *request {
+	b.Helper()
+	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
+	b.deliver(0)
+	b.record(event(says, 10, shipbell.Failure, pushed))
+	under := b.begin(nil)
+	if under.a.Part != shipbell.PartAlert {
+		b.Fatalf("part %d is under way, want the alert", under.a.Part)
+	}
+	return under
 }
 
 // edits delivers everything, and reports whether a message was edited.
@@ -174,13 +182,7 @@ func (b *book) edits(ref shipbell.MessageRef) (edited bool) {
 // there all the same, and is taken back.
 func TestPostedWhileNothingWasToBeTold(t *testing.T) {
 	b := newBook(t)
-	b.record(event(shipbell.SourcePush, 0, shipbell.Announced, pushed))
-	b.deliver(0)
-	b.record(event(shipbell.SourcePush, 10, shipbell.Failure, pushed))
-	under := b.begin(nil)
-	if under.a.Part != shipbell.PartAlert {
-		t.Fatalf("part %d is under way, want the alert", under.a.Part)
-	}
+	under := b.alertUnderWay(shipbell.SourcePush)
 	b.record(event(shipbell.SourcePoll, 20, shipbell.Success, pushed))
 	needless, s, err := b.Stale(t.Context(), channel)
 	if err != nil || needless.Part != shipbell.PartAlert {

@@ -224,13 +224,13 @@ func (s *Server) holders(ctx context.Context) (map[shipbell.ChannelID]shipbell.R
 		return nil, nil
 	}
 	leases, err := s.leases.get(ctx, lanesFor, s.Leases)
+	held := make(map[shipbell.LeaseName]shipbell.Replica)
+	for _, l := range leases {
+		held[l.Name] = l.Holder
+	}
 	holders := make(map[shipbell.ChannelID]shipbell.Replica)
 	for c, name := range s.Held {
-		for _, l := range leases {
-			if l.Name == name {
-				holders[c] = l.Holder
-			}
-		}
+		holders[c] = held[name]
 	}
 	return holders, err
 }

@@ -71,6 +71,25 @@ func newLoad(p plan, address string, client *http.Client, abort context.CancelCa
 	}
 }
 
+// during pushes while strike goes on, and until all was pushed that was to be. It
+// returns when no push is under way any more.
+func (l *load) during(ctx context.Context, cancel context.CancelCauseFunc, pushers int, strike func(context.Context) error) error {
+	var all sync.WaitGroup
+	for n := range pushers {
+		all.Go(func() { l.push(ctx, n) })
+	}
+	err := strike(ctx)
+	if err == nil {
+		err = l.reach(ctx)
+	}
+	l.finish()
+	if err != nil {
+		cancel(err)
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
 // finish has the pushers end what they began, and nothing more.
 func (l *load) finish() { l.finished.Store(true) }
 

@@ -131,24 +131,12 @@ func (j *joint) storm(ctx context.Context) error {
 		r: rand.New(rand.NewPCG(j.seed, 1<<32)), done: make(map[blow]map[moment]int),
 	}
 
-	var watchers, pushers sync.WaitGroup
+	var watchers sync.WaitGroup
 	watching, unwatch := context.WithCancel(ctx)
 	watchers.Go(func() { j.progress(watching) })
 	defer watchers.Wait()
 	defer unwatch()
-	for n := range j.pushers {
-		pushers.Go(func() { j.load.push(ctx, n) })
-	}
-	err = j.striker.strike(ctx)
-	if err == nil {
-		err = j.load.reach(ctx)
-	}
-	j.load.finish()
-	if err != nil {
-		cancel(err)
-	}
-	pushers.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := j.load.during(ctx, cancel, j.pushers, j.striker.strike); err != nil {
 		return err
 	}
 	j.telegram.calm()

@@ -86,7 +86,7 @@ func (r *run) storm(ctx context.Context) error {
 	r.load.pause, r.load.strikes = r.server.pause, r.kills
 	r.killer = newKiller(r.plan, r.server, r.telegram, r.load)
 
-	var watchers, pushers sync.WaitGroup
+	var watchers sync.WaitGroup
 	watching, unwatch := context.WithCancel(ctx)
 	watchers.Go(func() { r.progress(watching) })
 	defer watchers.Wait()
@@ -95,19 +95,7 @@ func (r *run) storm(ctx context.Context) error {
 	if err := r.killer.opening(ctx); err != nil {
 		return err
 	}
-	for n := range r.pushers {
-		pushers.Go(func() { r.load.push(ctx, n) })
-	}
-	err := r.killer.kill(ctx)
-	if err == nil {
-		err = r.load.reach(ctx)
-	}
-	r.load.finish()
-	if err != nil {
-		cancel(err)
-	}
-	pushers.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := r.load.during(ctx, cancel, r.pushers, r.killer.kill); err != nil {
 		return err
 	}
 	r.telegram.calm()

@@ -14,13 +14,12 @@ func (s *Store) Now() time.Time { return s.clock.Now() }
 const nowQuery = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // readClock asks the database for the time, and takes it in.
-func (s *Store) readClock(ctx context.Context) (time.Time, error) {
+func (s *Store) readClock(ctx context.Context) error {
 	sent := time.Now()
 	var micros int64
 	if err := s.db.QueryRowContext(ctx, `SELECT `+nowQuery).Scan(&micros); err != nil {
-		return time.Time{}, fmt.Errorf("ask the time: %w", err)
+		return fmt.Errorf("ask the time: %w", err)
 	}
-	there := time.UnixMicro(micros)
-	s.clock.Read(sent, time.Now(), there)
-	return there, nil
+	s.clock.Read(sent, time.Now(), time.UnixMicro(micros))
+	return nil
 }

@@ -160,8 +160,7 @@ func (s *Store) prepare(ctx context.Context, placed bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.readClock(ctx)
-	return err
+	return s.readClock(ctx)
 }
 
 // place sees to it that there is a schema to work in. Placed says that somebody
@@ -175,7 +174,10 @@ func (s *Store) place(ctx context.Context, placed bool) error {
 		return nil
 	}
 	if placed {
-		return fmt.Errorf("there is no schema %s, which search_path names; create it, or leave search_path out", s.config.RuntimeParams["search_path"])
+		return &shipbell.StoreError{
+			Reason: fmt.Sprintf("there is no schema %s, which search_path names", s.config.RuntimeParams["search_path"]),
+			Hint:   "create it, or leave search_path out",
+		}
 	}
 	// Replicas that start together must not stumble over one another.
 	tx, err := s.db.BeginTx(ctx, nil)
@@ -213,7 +215,10 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	sources := p.ListSources()
 	newest := sources[len(sources)-1].Version
 	if version > newest {
-		return fmt.Errorf("the database has schema %d, this version of Shipbell knows %d: it was written by a newer version; use that one", version, newest)
+		return &shipbell.StoreError{
+			Reason: fmt.Sprintf("the database has schema %d, this version of Shipbell knows %d: it was written by a newer version", version, newest),
+			Hint:   "use the version of Shipbell that wrote it, or a newer one",
+		}
 	}
 	if version == newest {
 		return nil

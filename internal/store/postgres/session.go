@@ -134,7 +134,7 @@ func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) 
 func (s *session) view(fn func(ledger.Tx) error) error {
 	return s.with(func(c *carrier) error {
 		c.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-		if err := fn(sqltx.New(c, s.cache, nil)); err != nil {
+		if err := fn(sqltx.New(c, s.cache, sqltx.Head{})); err != nil {
 			return err
 		}
 		if c.begun {
@@ -152,7 +152,10 @@ type carrier struct {
 	conn   *pgx.Conn
 	queued pgx.Batch
 	// rows wait to be added after what is queued; nobody has asked for them.
-	rows  map[*sqltx.Insert]*columns
+	rows map[*sqltx.Insert]*columns
+	// leads is where the keys lead that were asked for along with the begin, or were
+	// added since: nil for one that is not known.
+	leads map[key]*int64
 	begun bool // something has been sent
 	// answered is set once something has come back.
 	answered bool
@@ -275,21 +278,41 @@ func (c *carrier) Count(query string, args ...any) (int64, error) {
 	return tag.RowsAffected(), errors.Join(err, results.Close())
 }
 
+type key struct{ typ, id string }
+
 // FindKey implements [sqltx.Conn].
 func (c *carrier) FindKey(typ, id string) (deployment int64, err error) {
+	if leads, asked := c.leads[key{typ, id}]; asked {
+		if leads == nil {
+			return 0, sql.ErrNoRows
+		}
+		return *leads, nil
+	}
 	err = c.Row(`SELECT coalesce(deployment, 0) FROM keys WHERE type = $1 AND id = $2`, typ, id).Scan(&deployment)
 	return deployment, err
 }
 
 // AddKey implements [sqltx.Conn].
 func (c *carrier) AddKey(args ...any) (bool, error) {
+	k := key{args[0].(string), args[1].(string)}
+	if leads, asked := c.leads[k]; asked {
+		if leads != nil {
+			return false, nil
+		}
+		// It is known to be new: nothing has to be waited for.
+		deployment, _ := args[2].(int64)
+		c.leads[k] = &deployment
+		return true, c.Insert(sqltx.InsertKey, args...)
+	}
 	n, err := c.Count(sqltx.InsertKey.One+` ON CONFLICT (type, id) DO NOTHING`, args...)
 	return n > 0, err
 }
 
-// Settle implements [sqltx.Conn]: keys lie where they are looked for from the
-// start.
-func (c *carrier) Settle(_, _ string) error { return nil }
+// Settle implements [sqltx.Conn].
+func (c *carrier) Settle(typ, id string) error {
+	delete(c.leads, key{typ, id})
+	return nil
+}
 
 // Row implements [sqltx.Conn].
 func (c *carrier) Row(query string, args ...any) sqltx.Row {
@@ -337,10 +360,12 @@ func (c *carrier) Each(fn func(sqltx.Row) error, query string, args ...any) erro
 }
 
 // head begins the transaction and asks what nearly every one asks.
-func (c *carrier) head(keys []shipbell.KeyIdentity) (*sqltx.Head, error) {
+func (c *carrier) head(keys []shipbell.KeyIdentity) (sqltx.Head, error) {
 	types, ids := make([]string, len(keys)), make([]string, len(keys))
+	c.leads = make(map[key]*int64, len(keys))
 	for i, k := range keys {
 		types[i], ids[i] = string(k.Type), k.ID
+		c.leads[key{types[i], ids[i]}] = nil
 	}
 	c.queue(sqltx.HeadQuery, sqltx.HeadFloor)
 	n := 1
@@ -350,23 +375,23 @@ func (c *carrier) head(keys []shipbell.KeyIdentity) (*sqltx.Head, error) {
 	}
 	results, err := c.send(n)
 	if err != nil {
-		return nil, err
+		return sqltx.Head{}, err
 	}
-	head, err := sqltx.ScanHead(results.QueryRow(), keys)
+	head, err := sqltx.ScanHead(results.QueryRow())
 	if err != nil || len(keys) == 0 {
 		return head, errors.Join(err, results.Close())
 	}
 	rows, err := results.Query()
 	if err != nil {
-		return nil, errors.Join(err, results.Close())
+		return head, errors.Join(err, results.Close())
 	}
 	for rows.Next() {
-		var typ, id string
-		var deployment int64
-		if err = rows.Scan(&typ, &id, &deployment); err != nil {
+		var k key
+		deployment := new(int64)
+		if err = rows.Scan(&k.typ, &k.id, deployment); err != nil {
 			break
 		}
-		head.AddKey(shipbell.KeyIdentity{Type: shipbell.ProjectType(typ), ID: id}, shipbell.DeploymentID(deployment))
+		c.leads[k] = deployment
 	}
 	rows.Close()
 	return head, errors.Join(err, rows.Err(), results.Close())

@@ -87,7 +87,7 @@ func (s *session) transaction(begin, end string, fn func(ledger.Tx) error) error
 			s.abandon()
 		}
 	}()
-	if err := fn(sqltx.New(s, s.cache, nil)); err != nil {
+	if err := fn(sqltx.New(s, s.cache, sqltx.Head{})); err != nil {
 		return err
 	}
 	if err := s.Exec(end); err != nil {

@@ -15,12 +15,6 @@ import (
 func (t *Tx) Find(keys []shipbell.Key) ([]ledger.Found, error) {
 	var found []ledger.Found
 	for _, k := range keys {
-		if id, known, asked := t.head.look(k.Identity()); asked {
-			if known {
-				found = append(found, ledger.Found{Key: k.Identity(), Deployment: id})
-			}
-			continue
-		}
 		id, err := t.conn.FindKey(string(k.Type), k.ID)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
@@ -231,19 +225,7 @@ func (t *Tx) bind(d shipbell.Deployment) (bound int64, err error) {
 		if k.ID == d.ShownID {
 			position = int64(d.ID)
 		}
-		_, known, asked := t.head.look(k.Identity())
-		if known {
-			continue
-		}
-		args := []any{string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt)}
-		added := true
-		if asked {
-			// It is known to be new: nothing has to be waited for.
-			t.head.AddKey(k.Identity(), d.ID)
-			err = t.conn.Insert(InsertKey, args...)
-		} else {
-			added, err = t.conn.AddKey(args...)
-		}
+		added, err := t.conn.AddKey(string(k.Type), k.ID, int64(d.ID), position, ms(d.RecordedAt))
 		if err != nil {
 			return 0, fmt.Errorf("bind key of deployment %d: %w", d.ID, err)
 		}
@@ -357,7 +339,6 @@ func (t *Tx) Absorb(older, younger shipbell.DeploymentID) error {
 			return fmt.Errorf("absorb deployment %d into %d: %w", younger, older, err)
 		}
 	}
-	t.head.forget()
 	err = errors.Join(
 		t.conn.Exec(`UPDATE attempts SET deployment = $1, n = n + coalesce(
 			(SELECT max(o.n) FROM attempts o WHERE o.deployment = $1 AND o.lane = attempts.lane), 0) WHERE deployment = $2`, int64(older), int64(younger)),

@@ -60,7 +60,6 @@ func (t *Tx) LastRecorded() (time.Time, error) {
 }
 
 func (t *Tx) Remember(typ shipbell.ProjectType, ids []string, at time.Time) (int, error) {
-	t.head.forget()
 	var lowest int64
 	err := t.conn.Row(`SELECT coalesce(min(position), 0) FROM keys WHERE type = $1 AND position IS NOT NULL`, string(typ)).Scan(&lowest)
 	if err != nil {
@@ -94,7 +93,6 @@ func (t *Tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, l
 	if err := t.sweepBulletins(before, channels); err != nil {
 		return 0, fmt.Errorf("sweep bulletins: %w", err)
 	}
-	t.head.forget()
 	ids, err := t.old(before, channels, limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep: %w", err)

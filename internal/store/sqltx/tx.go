@@ -33,8 +33,9 @@ type Conn interface {
 	// AddKey adds a key, whose columns are those of [InsertKey], unless it is
 	// known, and reports whether it did.
 	AddKey(args ...any) (bool, error)
-	// Settle brings a key, if it was added lately, to where statements change it:
-	// the table keys.
+	// Settle is called before statements change a key in the table keys: one that was
+	// added lately must lie there, and nothing that is kept in mind of it holds any
+	// more.
 	Settle(typ, id string) error
 	// Count runs a statement and returns how many rows it changed.
 	Count(query string, args ...any) (int64, error)
@@ -70,8 +71,6 @@ func (c *Cache) Clear() {
 type Tx struct {
 	conn  Conn
 	cache *Cache
-	// head is what was asked along with the begin of the transaction.
-	head *Head
 	// lastID is the highest deployment number, 0 until it was asked for.
 	lastID shipbell.DeploymentID
 	// opened is the deployment this transaction opened last: it cannot have an
@@ -87,13 +86,10 @@ type Tx struct {
 
 var _ ledger.Tx = (*Tx)(nil)
 
-// New makes the inside of a transaction that has begun. Head may be nil.
-func New(conn Conn, cache *Cache, head *Head) *Tx {
-	t := &Tx{conn: conn, cache: cache, head: head}
-	if head != nil {
-		t.lastID, t.named = head.lastID, head.named
-	}
-	return t
+// New makes the inside of a transaction that has begun. Of an empty head all is
+// asked when it is needed.
+func New(conn Conn, cache *Cache, head Head) *Tx {
+	return &Tx{conn: conn, cache: cache, lastID: head.lastID, named: head.named}
 }
 
 // Head is what nearly every transaction that records pushes asks first. An
@@ -102,10 +98,6 @@ func New(conn Conn, cache *Cache, head *Head) *Tx {
 type Head struct {
 	lastID shipbell.DeploymentID
 	named  bool
-	// keys are the deployments behind the keys that were asked for, 0 for one
-	// that is only remembered; those that are missing are not known.
-	keys  map[shipbell.KeyIdentity]shipbell.DeploymentID
-	asked map[shipbell.KeyIdentity]bool
 }
 
 // The queries of a head.
@@ -116,40 +108,13 @@ const (
 	HeadFloor = metaFloor
 )
 
-// ScanHead reads the answer to HeadQuery. Asked are the keys whose rows AddKey
-// is then called with.
-func ScanHead(row Row, asked []shipbell.KeyIdentity) (*Head, error) {
-	h := &Head{keys: make(map[shipbell.KeyIdentity]shipbell.DeploymentID), asked: make(map[shipbell.KeyIdentity]bool, len(asked))}
-	for _, k := range asked {
-		h.asked[k] = true
-	}
+// ScanHead reads the answer to HeadQuery.
+func ScanHead(row Row) (Head, error) {
+	var h Head
 	var last, floor int64
-	if err := row.Scan(&last, &floor, &h.named); err != nil {
-		return nil, err
-	}
+	err := row.Scan(&last, &floor, &h.named)
 	h.lastID = shipbell.DeploymentID(max(last, floor))
-	return h, nil
-}
-
-// AddKey adds a key that is known.
-func (h *Head) AddKey(k shipbell.KeyIdentity, deployment shipbell.DeploymentID) {
-	h.keys[k] = deployment
-}
-
-// look returns where a key leads, when it was asked for.
-func (h *Head) look(k shipbell.KeyIdentity) (id shipbell.DeploymentID, known, asked bool) {
-	if h == nil || !h.asked[k] {
-		return 0, false, false
-	}
-	id, known = h.keys[k]
-	return id, known, true
-}
-
-// forget makes every key be asked for again.
-func (h *Head) forget() {
-	if h != nil {
-		clear(h.asked)
-	}
+	return h, err
 }
 
 // wake notes that a channel has something to deliver.
