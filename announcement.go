@@ -131,6 +131,7 @@ type BulletinKind string
 const (
 	BulletinMissed BulletinKind = "missed" // deployments that were heard of late, told in one message
 	BulletinBlind  BulletinKind = "blind"  // a source that cannot be heard
+	BulletinTest   BulletinKind = "test"   // nothing: a person, whom Reason names, wants to see whether messages arrive
 )
 
 // Delivery is what a channel is asked to make visible.

@@ -35,6 +35,9 @@ type Deployment struct {
 	// Quiet is set when nobody is told of the deployment unless it fails: it was
 	// live before Shipbell looked for the first time, or a bulletin tells of it.
 	Quiet bool `json:"quiet,omitempty"`
+	// Silenced is set when a person wanted to hear no more of the deployment: no
+	// message is added. One that is there is kept true.
+	Silenced bool `json:"silenced,omitempty"`
 	// Alarm is set once production was found not to move with the deployment.
 	Alarm *Alarm `json:"alarm,omitempty"`
 
@@ -138,6 +141,7 @@ var textFields = []struct {
 	{"rollout", func(o *Observation) *string { return &o.Rollout }},
 	{"cause", func(o *Observation) *string { return (*string)(&o.Cause) }},
 	{"ci", func(o *Observation) *string { return &o.CI }},
+	{"commitTime", func(o *Observation) *string { return &o.CommitTime }},
 }
 
 // NewDeployment opens a deployment with its first event. It has revision 1 and
@@ -376,7 +380,7 @@ func (d Deployment) visible() visible {
 	if d.Alarm != nil {
 		v.alarm = *d.Alarm
 	}
-	v.VersionID, v.CI, v.Script = "", "", ""
+	v.VersionID, v.CI, v.Script, v.CommitTime = "", "", "", ""
 	if d.Status != Success {
 		v.History = "" // what changed is told when it is live
 	}

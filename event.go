@@ -84,6 +84,7 @@ type Observation struct {
 	Error         string      `json:"error,omitempty"`         // why it did not deploy, in the source's words, on one line
 	Log           string      `json:"log,omitempty"`           // the lines of its log that tell why, without secrets
 	CI            string      `json:"ci,omitempty"`            // "true" or "false" where the source knows
+	CommitTime    string      `json:"commitTime,omitempty"`    // when the commit was made, RFC 3339
 }
 
 // Production is the environment that is meant when none is named.

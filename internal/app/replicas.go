@@ -124,6 +124,8 @@ func (a *App) heard() postgres.Heard {
 		},
 		Freed: a.replicas.keeper.Nudge,
 		Asked: a.asks.wake,
+
+		Changed: func() {},
 	}
 }
 

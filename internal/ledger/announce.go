@@ -24,6 +24,9 @@ func announce(tx Tx, d shipbell.Deployment, channels []shipbell.ChannelID, repli
 	if quiet(d) {
 		channels = nil
 	}
+	if d.Silenced {
+		channels, replies = nil, false
+	}
 	all := slices.Clone(channels)
 	for _, a := range rows {
 		if !slices.Contains(all, a.Channel) {

@@ -33,6 +33,7 @@ type Ledger struct {
 	now    func() time.Time
 	asked  bool
 	wake   func(shipbell.ChannelID)
+	commit func()
 	log    *slog.Logger
 }
 
@@ -48,17 +49,23 @@ type Options struct {
 	// Wake is called after a commit for each channel that has become stale; nil
 	// for nobody. It must not block.
 	Wake func(shipbell.ChannelID)
-	Log  *slog.Logger
+	// Committed is called after every commit: the feed of changes may have something
+	// new. It must not block; nil for nobody.
+	Committed func()
+	Log       *slog.Logger
 }
 
 // New makes a ledger on a store.
 func New(o Options) *Ledger {
-	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, log: o.Log}
+	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, commit: o.Committed, log: o.Log}
 	if l.now == nil {
 		l.now = time.Now
 	}
 	if l.wake == nil {
 		l.wake = func(shipbell.ChannelID) {}
+	}
+	if l.commit == nil {
+		l.commit = func() {}
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -115,16 +122,20 @@ func (l *Ledger) Record(ctx context.Context, e shipbell.Event) (Recorded, error)
 
 // update runs fn in one transaction, by the right of the grant that ctx bears.
 func (l *Ledger) update(ctx context.Context, fn func(Tx) error, keys ...shipbell.Key) error {
-	g, granted := shipbell.GrantOf(ctx)
-	if !granted {
-		return l.store.Update(ctx, fn, keys...)
-	}
-	return l.store.Update(ctx, func(tx Tx) error {
-		if err := tx.Fence(g.Lease); err != nil {
-			return err
+	run := fn
+	if g, granted := shipbell.GrantOf(ctx); granted {
+		run = func(tx Tx) error {
+			if err := tx.Fence(g.Lease); err != nil {
+				return err
+			}
+			return fn(tx)
 		}
-		return fn(tx)
-	}, keys...)
+	}
+	err := l.store.Update(ctx, run, keys...)
+	if err == nil {
+		l.commit()
+	}
+	return err
 }
 
 // recorded does what follows a commit.
@@ -224,23 +235,25 @@ func (l *Ledger) Lanes(ctx context.Context) ([]shipbell.Lane, error) {
 // Resume lets a paused or parked lane go on at once. A channel that has no lane
 // is [shipbell.ErrNotFound].
 func (l *Ledger) Resume(ctx context.Context, c shipbell.ChannelID) error {
-	err := l.store.Update(ctx, func(tx Tx) error {
-		lanes, err := tx.Lanes()
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(lanes, func(lane shipbell.Lane) bool { return lane.Channel == c })
-		if i < 0 {
-			return fmt.Errorf("lane %s: %w", c, shipbell.ErrNotFound)
-		}
-		lane := lanes[i]
-		lane.Pause, lane.ParkedUntil, lane.ParkedFor, lane.Setbacks = nil, time.Time{}, "", 0
-		return tx.PutLane(lane)
-	})
+	err := l.store.Update(ctx, func(tx Tx) error { return resume(tx, c) })
 	if err == nil {
 		l.wake(c)
 	}
 	return err
+}
+
+func resume(tx Tx, c shipbell.ChannelID) error {
+	lanes, err := tx.Lanes()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(lanes, func(lane shipbell.Lane) bool { return lane.Channel == c })
+	if i < 0 {
+		return fmt.Errorf("lane %s: %w", c, shipbell.ErrNotFound)
+	}
+	lane := lanes[i]
+	lane.Pause, lane.ParkedUntil, lane.ParkedFor, lane.Setbacks = nil, time.Time{}, "", 0
+	return tx.PutLane(lane)
 }
 
 // Check proves that the store can be written.

@@ -264,6 +264,9 @@ func (r *recording) fold(tx Tx, known []shipbell.Deployment, e shipbell.Event) e
 func (r *recording) follow(tx Tx, before, after shipbell.Deployment) error {
 	if after.Revision != before.Revision {
 		r.result.Verdict = Changed
+		if err := tx.Change(after.ID); err != nil {
+			return err
+		}
 		channels := r.router.Channels(after)
 		if r.baseline {
 			channels = nil // messages that are there are brought up to date, and none is added
@@ -306,7 +309,7 @@ func (r *recording) retell(tx Tx, live shipbell.Deployment) error {
 			continue
 		}
 		s.Revision++
-		if err := tx.Save(s); err != nil {
+		if err := errors.Join(tx.Save(s), tx.Change(s.ID)); err != nil {
 			return err
 		}
 		channels, err := announce(tx, s, nil, true)
@@ -328,7 +331,7 @@ func (r *recording) absorb(tx Tx, older, younger shipbell.Deployment) (shipbell.
 	if err != nil {
 		return older, err
 	}
-	if err := tx.Absorb(older.ID, younger.ID); err != nil {
+	if err := errors.Join(tx.Absorb(older.ID, younger.ID), tx.Change(younger.ID)); err != nil {
 		return older, err
 	}
 	if err := adopt(tx, older.ID, theirs); err != nil {

@@ -36,6 +36,8 @@ type Tx interface {
 	Ids
 	Memories
 	Watches
+	Lists
+	Doors
 	// Fence returns [shipbell.ErrLost] when the lease has another holder, and keeps
 	// it from getting one before the end of the transaction. A store that one
 	// process uses alone has no leases and returns nil.
@@ -164,6 +166,51 @@ type Ids interface {
 	// idsBefore. It returns how many deployments it deleted. The ids of a
 	// deleted deployment stay remembered until idsBefore passes them.
 	Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, limit int) (int, error)
+}
+
+// Lists holds what pages and feeds read. A store may bring its lists up to date
+// later than the deployments that are in them: recording must not wait for what
+// perhaps nobody looks at.
+type Lists interface {
+	// Enlist takes at most n deployments into the lists that are not in them yet,
+	// the oldest first, and returns how many of them were left.
+	Enlist(n int) (left int, err error)
+	// Unlisted returns how many deployments are not in the lists yet.
+	Unlisted() (int, error)
+	// Briefs returns at most n deployments that pass the filter, but for its Text,
+	// and stand behind the position, in the order of a list.
+	Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbell.Brief, error)
+	// Places returns every place that has ever had a deployment, in no order.
+	Places() ([]shipbell.Place, error)
+	// Change notes in the feed that something visible of a deployment changed. That
+	// one was opened needs no note.
+	Change(id shipbell.DeploymentID) error
+	// Changes returns at most n changes behind the cursor, in order, or
+	// [shipbell.ErrNotFound] where the cursor is not one of this feed, or so old that
+	// the feed does not reach back to it.
+	Changes(since shipbell.Cursor, n int) ([]shipbell.Change, error)
+	// Latest returns the cursor behind the last change.
+	Latest() (shipbell.Cursor, error)
+}
+
+// KeptChanges is how many changes the feed holds at least.
+const KeptChanges = 100_000
+
+// Doors holds who may do what, and what was done.
+type Doors interface {
+	// Tokens returns all named tokens, the revoked ones too, in the order in which
+	// they were made.
+	Tokens() ([]shipbell.Token, error)
+	// PutToken stores a token, new or known by its id.
+	PutToken(t shipbell.Token) error
+	// KeepAct adds an entry to the audit log.
+	KeepAct(a shipbell.Act) error
+	// Acts returns at most n entries with a number below the one given, 0 for all,
+	// the newest first.
+	Acts(before int64, n int) ([]shipbell.Act, error)
+	// Secret returns a secret that this ledger keeps for itself, and keeps the one
+	// offered where it has none of that name.
+	Secret(name, offered string) (string, error)
 }
 
 // NothingDue is returned by Stale when no announcement is due.

@@ -36,6 +36,10 @@ type data struct {
 	bulletins     map[shipbell.BulletinID]shipbell.Bulletin
 	memories      map[shipbell.Source]string
 	watches       map[shipbell.DeploymentID]time.Time
+	tokens        map[shipbell.TokenID]shipbell.Token
+	secrets       map[string]string
+	changes       []shipbell.DeploymentID
+	acts          []shipbell.Act
 	lastID        shipbell.DeploymentID
 	lastBulletin  shipbell.BulletinID
 	firstPosition int64
@@ -73,6 +77,8 @@ func New() *Store {
 		bulletins:     make(map[shipbell.BulletinID]shipbell.Bulletin),
 		memories:      make(map[shipbell.Source]string),
 		watches:       make(map[shipbell.DeploymentID]time.Time),
+		tokens:        make(map[shipbell.TokenID]shipbell.Token),
+		secrets:       make(map[string]string),
 	}}
 }
 

@@ -16,6 +16,8 @@ import (
 const (
 	wakeLeases = "!leases" // a lease was given up
 	wakeAsking = "!asking" // there is reason to ask at once
+
+	wakeChanged = "!changed" // the feed of changes has something new
 )
 
 // relisten is after how long a listener that lost its connection tries again.
@@ -29,6 +31,8 @@ type Heard struct {
 	Freed func()
 	// Asked: there is reason to ask Cloudflare at once.
 	Asked func()
+	// Changed: the feed of changes may have something new.
+	Changed func()
 }
 
 // Listen passes on what replicas say, this one included, until ctx is done. What
@@ -65,6 +69,7 @@ func (s *Store) listen(ctx context.Context, heard Heard) error {
 		}
 		heard.Stale("")
 		heard.Freed()
+		heard.Changed()
 		for {
 			n, err := c.WaitForNotification(ctx)
 			if err != nil {
@@ -75,6 +80,8 @@ func (s *Store) listen(ctx context.Context, heard Heard) error {
 				heard.Freed()
 			case wakeAsking:
 				heard.Asked()
+			case wakeChanged:
+				heard.Changed()
 			default:
 				heard.Stale(shipbell.ChannelID(n.Payload))
 			}

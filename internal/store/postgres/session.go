@@ -115,7 +115,11 @@ func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) 
 		if err := fn(tx); err != nil {
 			return err
 		}
-		if woken := tx.Woken(); len(woken) > 0 {
+		woken := texts(tx.Woken())
+		if tx.Changed() {
+			woken = append(woken, wakeChanged)
+		}
+		if len(woken) > 0 {
 			c.queue(`SELECT pg_notify($1, c) FROM unnest($2::text[]) AS c`, s.store.name, woken)
 		}
 		c.queue("COMMIT")
@@ -128,6 +132,14 @@ func (s *session) update(keys []shipbell.KeyIdentity, fn func(ledger.Tx) error) 
 		s.store.freeLock()
 	}
 	return err
+}
+
+func texts(channels []shipbell.ChannelID) []string {
+	texts := make([]string, len(channels))
+	for i, c := range channels {
+		texts[i] = string(c)
+	}
+	return texts
 }
 
 // view runs fn on a snapshot.

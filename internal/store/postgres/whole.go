@@ -46,8 +46,8 @@ func (s *Store) WriteWhole(ctx context.Context, fn func(sqltx.Conn) error) error
 			return err
 		}
 		// Numbers that the database gives itself go on after those that are there.
-		for _, table := range []string{"places", "lanes"} {
-			c.queue(fmt.Sprintf(`SELECT setval(pg_get_serial_sequence('%[1]s', 'id'), coalesce(max(id), 0) + 1, false) FROM %[1]s`, table))
+		for table, column := range map[string]string{"places": "id", "lanes": "id", "words": "id", "changes": "n", "acts": "n"} {
+			c.queue(fmt.Sprintf(`SELECT setval(pg_get_serial_sequence('%[1]s', '%[2]s'), coalesce(max(%[2]s), 0) + 1, false) FROM %[1]s`, table, column))
 		}
 		c.queue("COMMIT")
 		return c.flush()

@@ -27,6 +27,11 @@ var tables = []struct {
 	{newInsert("watches", "deployment BIGINT, due_ms BIGINT"), "deployment"},
 	{newInsert("bulletins", "id BIGINT, key TEXT, revision BIGINT, at_ms BIGINT, doc TEXT"), "id"},
 	{newInsert("memories", "source TEXT, doc TEXT"), "source"},
+	{newInsert("words", "id BIGINT, word TEXT"), "id"},
+	{insertListed, "id"},
+	{newInsert("changes", "n BIGINT, deployment BIGINT"), "n"},
+	{insertToken, "id"},
+	{newInsert("acts", "n BIGINT, at_ms BIGINT, who TEXT, what TEXT, subject TEXT, detail TEXT"), "n"},
 }
 
 // Copied is one table that was copied.

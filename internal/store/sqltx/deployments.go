@@ -107,7 +107,7 @@ func (t *Tx) Open(d shipbell.Deployment) (shipbell.DeploymentID, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open deployment: %w", err)
 	}
-	t.opened, t.named = id, t.named && d.Named()
+	t.opened, t.named, t.changed = id, t.named && d.Named(), true
 	return id, nil
 }
 
@@ -126,29 +126,25 @@ func (t *Tx) Save(d shipbell.Deployment) error {
 		return fmt.Errorf("save deployment %d: %w", d.ID, err)
 	}
 	t.named = t.named && d.Named()
+	if err := t.relist(d); err != nil {
+		return err
+	}
 	_, err = t.bind(d)
 	return err
 }
-
-// maxPlaces bounds the cache of places. There are as many as projects, unless
-// somebody makes up names.
-const maxPlaces = 10_000
 
 // findPlace returns the number under which deployments of a name are found, or
 // sql.ErrNoRows.
 func (t *Tx) findPlace(typ shipbell.ProjectType, name string) (int64, error) {
 	name = string(typ) + "/" + name
-	if n, ok := t.cache.places[name]; ok {
+	if n, ok := t.cache.places.get(name); ok {
 		return n, nil
 	}
 	var n int64
 	if err := t.conn.Row(`SELECT id FROM places WHERE name = $1`, name).Scan(&n); err != nil {
 		return 0, err
 	}
-	if len(t.cache.places) >= maxPlaces {
-		clear(t.cache.places)
-	}
-	t.cache.places[name] = n
+	t.cache.places.put(name, n)
 	return n, nil
 }
 
@@ -345,6 +341,7 @@ func (t *Tx) Absorb(older, younger shipbell.DeploymentID) error {
 		t.conn.Exec(`DELETE FROM announcements WHERE deployment = $1`, int64(younger)),
 		t.conn.Exec(`DELETE FROM watches WHERE deployment = $1`, int64(younger)),
 		t.conn.Exec(`DELETE FROM deployments WHERE id = $1`, int64(younger)),
+		t.conn.Exec(`DELETE FROM listed WHERE id = $1`, int64(younger)),
 		t.conn.Exec(`UPDATE merged SET into_id = $1 WHERE into_id = $2`, int64(older), int64(younger)),
 		t.conn.Exec(`INSERT INTO merged (into_id, id) VALUES ($1, $2)`, int64(older), int64(younger)),
 		t.keepFloor(younger),

@@ -93,6 +93,9 @@ func (t *Tx) Sweep(before, idsBefore time.Time, channels []shipbell.ChannelID, l
 	if err := t.sweepBulletins(before, channels); err != nil {
 		return 0, fmt.Errorf("sweep bulletins: %w", err)
 	}
+	if err := t.sweepChanges(); err != nil {
+		return 0, fmt.Errorf("sweep changes: %w", err)
+	}
 	ids, err := t.old(before, channels, limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep: %w", err)
@@ -164,6 +167,7 @@ func (t *Tx) sweep(id shipbell.DeploymentID, idsBefore time.Time) error {
 		t.conn.Exec(`DELETE FROM watches WHERE deployment = $1`, int64(id)),
 		t.conn.Exec(`DELETE FROM merged WHERE into_id = $1`, int64(id)),
 		t.conn.Exec(`DELETE FROM deployments WHERE id = $1`, int64(id)),
+		t.conn.Exec(`DELETE FROM listed WHERE id = $1`, int64(id)),
 		t.keepFloor(id),
 	)
 }

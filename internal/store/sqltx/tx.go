@@ -53,18 +53,39 @@ type Row interface{ Scan(...any) error }
 // cleared when a transaction was not committed.
 type Cache struct {
 	lanes  map[shipbell.ChannelID]int64
-	places map[string]int64
+	places numbers
+	words  numbers
+}
+
+// maxNumbers bounds a cache of texts with their numbers. There are as many as
+// projects, people and branches, unless somebody makes up names.
+const maxNumbers = 10_000
+
+// numbers are texts with the numbers that they have in a table.
+type numbers map[string]int64
+
+func (n numbers) get(text string) (int64, bool) {
+	number, ok := n[text]
+	return number, ok
+}
+
+func (n numbers) put(text string, number int64) {
+	if len(n) >= maxNumbers {
+		clear(n)
+	}
+	n[text] = number
 }
 
 // NewCache makes an empty cache.
 func NewCache() *Cache {
-	return &Cache{lanes: make(map[shipbell.ChannelID]int64), places: make(map[string]int64)}
+	return &Cache{lanes: make(map[shipbell.ChannelID]int64), places: make(numbers), words: make(numbers)}
 }
 
 // Clear forgets everything.
 func (c *Cache) Clear() {
 	clear(c.lanes)
 	clear(c.places)
+	clear(c.words)
 }
 
 // Tx is the inside of one transaction. One goroutine uses it.
@@ -80,6 +101,11 @@ type Tx struct {
 	// every deployment. Where nothing but pushes comes in that is always so, and
 	// each of them would look for another.
 	named bool
+	// listedUpTo is the number up to which deployments are in the lists, 0 until it
+	// was asked for.
+	listedUpTo shipbell.DeploymentID
+	// changed is set when the feed has something new.
+	changed bool
 	// stale are the channels to wake after the commit.
 	stale map[shipbell.ChannelID]bool
 }
@@ -129,6 +155,10 @@ func (t *Tx) wake(c shipbell.ChannelID) {
 // transaction, in order.
 func (t *Tx) Woken() []shipbell.ChannelID { return slices.Sorted(maps.Keys(t.stale)) }
 
+// Changed reports whether the feed of changes has something new after this
+// transaction.
+func (t *Tx) Changed() bool { return t.changed }
+
 // Fence implements [ledger.Tx] for an engine that one process uses alone.
 func (t *Tx) Fence(shipbell.Lease) error { return nil }
 
@@ -137,6 +167,7 @@ const (
 	metaCheck    = "check"         // written to prove that writing works
 	metaFloor    = "floor"         // deployment numbers up to this one were used
 	metaImported = "remembered_ms" // when ids were last imported
+	metaListed   = "listed"        // deployments up to this one are in the lists
 	metaBulletin = "bulletin"      // the highest number of a bulletin so far
 )
 

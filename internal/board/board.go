@@ -1,0 +1,423 @@
+// Package board keeps in mind what is live where, for whoever looks.
+//
+// Its one rule: a card says what the ledger holds. It is made from the ledger, is
+// brought up to date with every change, and is made anew where a change is more
+// than one of its deployments going on. Nothing is decided here.
+package board
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// Ledger is what a board asks of the ledger.
+type Ledger interface {
+	Places(ctx context.Context) ([]shipbell.Place, error)
+	Recent(ctx context.Context, p shipbell.Place, n int) ([]shipbell.Deployment, error)
+	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
+	Brought(ctx context.Context, d shipbell.Deployment) (shipbell.Deployment, error)
+}
+
+const (
+	// recent is how many deployments of a place are looked at to make its cards.
+	recent = 64
+	// usual is of how many successful deployments the usual duration is the median,
+	// and usualAtLeast how many there must be.
+	usual        = 20
+	usualAtLeast = 3
+	// abandoned is the age at which a deployment without an outcome is not shown as
+	// under way any more: most pushes are never heard of again.
+	abandoned = 24 * time.Hour
+)
+
+// Spot is what a card is about.
+type Spot struct {
+	Type        shipbell.ProjectType
+	Project     string
+	Environment string
+}
+
+// Card says how one environment of a project is.
+type Card struct {
+	Spot
+	// Live is the newest deployment that succeeded; nil where none is known.
+	Live *shipbell.Deployment
+	// Brought is the one that brought the version which Live put back; nil where that
+	// is Live itself.
+	Brought *shipbell.Deployment
+	// UnderWay are the deployments without an outcome, the newest first.
+	UnderWay []shipbell.Deployment
+	// Failed is the newest deployment that failed; nil where none is known.
+	Failed *shipbell.Deployment
+	// Frozen is the newest deployment with which production did not move; nil where
+	// there is none, or where something newer went live.
+	Frozen *shipbell.Deployment
+	// Last is the newest deployment, whatever became of it.
+	Last shipbell.Deployment
+	// Usual is how long a deployment usually takes; zero where too few are known.
+	Usual time.Duration
+
+	took []time.Duration // of the newest that succeeded, the newest last
+}
+
+// State is what a card says in one word.
+type State string
+
+// The states of a card, in the order in which people should see them.
+const (
+	StateFrozen   State = "frozen"    // production did not move
+	StateFailing  State = "failing"   // the newest outcome is a failure
+	StateUnderWay State = "under_way" // something is going out
+	StateLive     State = "live"
+	StateUnknown  State = "unknown" // nothing has succeeded that is known of
+)
+
+// State returns the card's state.
+func (c Card) State() State {
+	switch {
+	case c.Frozen != nil:
+		return StateFrozen
+	case c.Failing():
+		return StateFailing
+	case len(c.UnderWay) > 0:
+		return StateUnderWay
+	case c.Live != nil:
+		return StateLive
+	}
+	return StateUnknown
+}
+
+// Failing reports whether the last failure is newer than what is live.
+func (c Card) Failing() bool {
+	return c.Failed != nil && (c.Live == nil || moment(*c.Live).Before(moment(*c.Failed)))
+}
+
+// moment is when a deployment took its place among the others.
+func moment(d shipbell.Deployment) time.Time {
+	if d.Status == shipbell.Success && !d.FinishedAt.IsZero() {
+		return d.FinishedAt
+	}
+	return d.StartedAt
+}
+
+// Options are the parts that a board works with.
+type Options struct {
+	Ledger Ledger
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Board keeps the cards. Make one with New; it is empty until Run has read the
+// ledger.
+type Board struct {
+	Options
+	again chan shipbell.Place
+
+	mu      sync.RWMutex
+	cards   map[Spot]Card
+	version int64
+	ready   chan struct{}
+	early   []ledger.News // told before the ledger was read
+	loaded  bool
+}
+
+// New makes a board.
+func New(o Options) *Board {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Board{Options: o, cards: make(map[Spot]Card), ready: make(chan struct{}), again: make(chan shipbell.Place, 1024)}
+}
+
+// Ready is closed once the board has read the ledger.
+func (b *Board) Ready() <-chan struct{} { return b.ready }
+
+// Cards returns all cards in the order in which people should see them: by state,
+// and among equals the one with the newest deployment first; and a version that
+// grows when a card changes.
+func (b *Board) Cards() ([]Card, int64) {
+	b.mu.RLock()
+	cards := make([]Card, 0, len(b.cards))
+	now := b.Now()
+	for _, c := range b.cards {
+		cards = append(cards, c.current(now))
+	}
+	version := b.version
+	b.mu.RUnlock()
+	ranks := map[State]int{StateFrozen: 0, StateFailing: 1, StateUnderWay: 2, StateLive: 3, StateUnknown: 4}
+	slices.SortFunc(cards, func(x, y Card) int {
+		return cmp.Or(
+			cmp.Compare(ranks[x.State()], ranks[y.State()]),
+			y.Last.StartedAt.Compare(x.Last.StartedAt),
+			cmp.Compare(x.Project, y.Project), cmp.Compare(x.Environment, y.Environment), cmp.Compare(x.Type, y.Type),
+		)
+	})
+	return cards, version
+}
+
+// Card returns the card of a spot, or [shipbell.ErrNotFound].
+func (b *Board) Card(s Spot) (Card, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	c, ok := b.cards[s]
+	if !ok {
+		return Card{}, shipbell.ErrNotFound
+	}
+	return c.current(b.Now()), nil
+}
+
+// current leaves out what is not to be taken for under way any more.
+func (c Card) current(now time.Time) Card {
+	c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool {
+		return now.Sub(d.StartedAt) > abandoned || c.Live != nil && d.Status == shipbell.Announced && d.StartedAt.Before(c.Live.StartedAt)
+	})
+	return c
+}
+
+// Run reads the ledger, and makes cards anew that need it, until ctx is done.
+func (b *Board) Run(ctx context.Context) error {
+	for {
+		err := b.load(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() == nil {
+			b.Log.Warn("could not read what is live where; trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p := <-b.again:
+			if err := b.reload(ctx, p); err != nil && ctx.Err() == nil {
+				b.Log.Warn("could not read what is live where; trying again", "error", err)
+			}
+		}
+	}
+}
+
+func (b *Board) load(ctx context.Context) error {
+	places, err := b.Ledger.Places(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if err := b.reload(ctx, p); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	b.loaded = true
+	early := b.early
+	b.early = nil
+	b.mu.Unlock()
+	b.Apply(early)
+	close(b.ready)
+	return nil
+}
+
+// reload makes the cards of a place anew.
+func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
+	newest, err := b.Ledger.Recent(ctx, p, recent)
+	if err != nil {
+		return err
+	}
+	spots := make(map[Spot]bool)
+	for _, d := range newest {
+		spots[spotOf(d)] = true
+	}
+	made := make(map[Spot]Card)
+	for s := range spots {
+		c, err := b.make(ctx, s)
+		if err != nil {
+			return err
+		}
+		made[s] = c
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.version++
+	for s, c := range made {
+		b.cards[s] = c
+	}
+	return nil
+}
+
+func spotOf(d shipbell.Deployment) Spot {
+	return Spot{d.Type, d.Project, cmp.Or(d.Environment, shipbell.Production)}
+}
+
+// make makes a card from the list.
+func (b *Board) make(ctx context.Context, s Spot) (Card, error) {
+	c := Card{Spot: s}
+	f := shipbell.Filter{Type: s.Type, Project: s.Project, Environment: s.Environment}
+	newest, err := b.Ledger.List(ctx, f, shipbell.Position{}, usual)
+	if err != nil {
+		return c, err
+	}
+	all := newest.Deployments
+	for _, status := range []shipbell.Status{shipbell.Success, shipbell.Failure} {
+		if slices.ContainsFunc(all, func(d shipbell.Deployment) bool { return d.Status == status }) {
+			continue
+		}
+		f.Status = []shipbell.Status{status}
+		older, err := b.Ledger.List(ctx, f, shipbell.Position{}, usualAtLeast)
+		if err != nil {
+			return c, err
+		}
+		all = append(all, older.Deployments...)
+	}
+	for _, d := range slices.Backward(all) {
+		c = c.with(d)
+	}
+	return b.withBrought(ctx, c)
+}
+
+func (b *Board) withBrought(ctx context.Context, c Card) (Card, error) {
+	c.Brought = nil
+	if c.Live == nil || c.Live.Commit != "" {
+		return c, nil
+	}
+	d, err := b.Ledger.Brought(ctx, *c.Live)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		return c, nil
+	}
+	c.Brought = &d
+	return c, err
+}
+
+// with takes in a deployment as it is now. A card that may show less than before
+// needs to be made anew, see [Card.lost].
+func (c Card) with(d shipbell.Deployment) Card {
+	if c.Last.ID == 0 || c.Last.ID == d.ID || !d.StartedAt.Before(c.Last.StartedAt) {
+		c.Last = d
+	}
+	c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(o shipbell.Deployment) bool { return o.ID == d.ID })
+	switch {
+	case !d.Status.Final():
+		c.UnderWay = append(c.UnderWay, d)
+		slices.SortFunc(c.UnderWay, func(x, y shipbell.Deployment) int {
+			return cmp.Or(y.StartedAt.Compare(x.StartedAt), cmp.Compare(y.ID, x.ID))
+		})
+	case d.Status == shipbell.Success:
+		c = c.withSuccess(d)
+	case d.Status == shipbell.Failure && (c.Failed == nil || c.Failed.ID == d.ID || !d.StartedAt.Before(c.Failed.StartedAt)):
+		c.Failed = &d
+	}
+	switch {
+	case d.Frozen() && (c.Frozen == nil || !d.StartedAt.Before(c.Frozen.StartedAt)) && (c.Live == nil || c.Live.StartedAt.Before(d.StartedAt)):
+		c.Frozen = &d
+	case c.Frozen != nil && c.Frozen.ID == d.ID, c.Frozen != nil && c.Live != nil && !c.Live.StartedAt.Before(c.Frozen.StartedAt):
+		c.Frozen = nil
+	}
+	return c
+}
+
+func (c Card) withSuccess(d shipbell.Deployment) Card {
+	known := c.Live != nil && c.Live.ID == d.ID
+	if c.Live == nil || known || !moment(d).Before(moment(*c.Live)) {
+		c.Live = &d
+	}
+	if took := d.Took(); took > 0 && !known {
+		c.took = append(slices.Clone(c.took), took)
+		if len(c.took) > usual {
+			c.took = c.took[len(c.took)-usual:]
+		}
+		c.Usual = 0
+		if len(c.took) >= usualAtLeast {
+			sorted := slices.Sorted(slices.Values(c.took))
+			c.Usual = sorted[len(sorted)/2]
+		}
+	}
+	return c
+}
+
+// lost reports whether a deployment is not any more what the card shows of it, so
+// that an older one must take its place.
+func (c Card) lost(d shipbell.Deployment) bool {
+	return c.Live != nil && c.Live.ID == d.ID && d.Status != shipbell.Success ||
+		c.Failed != nil && c.Failed.ID == d.ID && d.Status != shipbell.Failure
+}
+
+// Apply takes in what changed. It does no I/O and is told in order.
+func (b *Board) Apply(news []ledger.News) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.loaded {
+		b.early = append(b.early, news...)
+		return
+	}
+	for _, n := range news {
+		b.version++
+		d := n.Deployment
+		if n.Was != 0 {
+			b.drop(n.Was)
+		}
+		if d.ID == 0 || d.Type == "" {
+			continue
+		}
+		s := spotOf(d)
+		for other, c := range b.cards {
+			if other != s && other.Project == s.Project && c.holds(d.ID) {
+				b.drop(d.ID) // what it is named, or where it goes, became known
+			}
+		}
+		c, known := b.cards[s]
+		c.Spot = s
+		lost := known && c.lost(d)
+		before := c.Live
+		c = c.with(d)
+		b.cards[s] = c
+		if lost || c.Live != nil && c.Live.Commit == "" && (before == nil || before.ID != c.Live.ID) {
+			b.askAnew(d)
+		}
+	}
+}
+
+func (c Card) holds(id shipbell.DeploymentID) bool {
+	is := func(d *shipbell.Deployment) bool { return d != nil && d.ID == id }
+	return c.Last.ID == id || is(c.Live) || is(c.Failed) || is(c.Frozen) ||
+		slices.ContainsFunc(c.UnderWay, func(d shipbell.Deployment) bool { return d.ID == id })
+}
+
+// drop makes the cards anew that show a deployment which is not theirs any more.
+func (b *Board) drop(id shipbell.DeploymentID) {
+	for s, c := range b.cards {
+		if !c.holds(id) {
+			continue
+		}
+		c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool { return d.ID == id })
+		last := c.Last
+		b.cards[s] = c
+		if last.ID == id && c.Live == nil && c.Failed == nil && len(c.UnderWay) == 0 {
+			delete(b.cards, s) // it was all that the card showed
+		}
+		b.askAnew(last)
+	}
+}
+
+// askAnew has the cards of a deployment's place made anew, before long. Where too
+// many wait already the next change of the place does it.
+func (b *Board) askAnew(d shipbell.Deployment) {
+	select {
+	case b.again <- shipbell.Place{Type: d.Type, Name: d.Names()[0]}:
+	default:
+	}
+}

@@ -1,0 +1,267 @@
+// Package feed tells any number of readers what changes in the ledger, as it
+// changes.
+//
+// Its one rule: a reader never waits for another one, and nothing waits for a
+// reader. Each goes through the feed at its own pace; one that falls behind is told
+// that it did, and asks for what is now. What changed is read once, for all.
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+const (
+	// every is how long changes are collected before readers are told: at many
+	// changes a second each would be woken for every single one.
+	every = 50 * time.Millisecond
+	// batchSize bounds what is read in one go.
+	batchSize = 500
+	// net is how often the ledger is asked although nobody said that it changed:
+	// what another process wrote is not heard.
+	net = 5 * time.Second
+	// behind is how many batches a reader may be behind.
+	behind = 256
+	// reach is how far back a reader can resume, in changes.
+	reach = 5000
+)
+
+// Ledger is what a feed asks of the ledger.
+type Ledger interface {
+	Changes(ctx context.Context, since shipbell.Cursor, n int) ([]ledger.News, shipbell.Cursor, error)
+	Latest(ctx context.Context) (shipbell.Cursor, error)
+}
+
+// Options are the parts that a feed works with.
+type Options struct {
+	Ledger Ledger
+	// Encode puts news into the form in which readers pass them on, once for all of
+	// them; nil for none.
+	Encode func(ledger.News) []byte
+	// First is told of every batch before any reader is.
+	First func([]ledger.News)
+	Log   *slog.Logger
+}
+
+// Event is one change.
+type Event struct {
+	ledger.News
+	Encoded []byte
+}
+
+// Batch is what happened since the last one.
+type Batch struct {
+	Events []Event
+	// At is the cursor behind the batch.
+	At shipbell.Cursor
+	// Lost is set when changes are missing before At: the reader was too slow, or
+	// wanted to resume where the feed does not reach back to.
+	Lost bool
+}
+
+// node is one batch with what follows it. The next is set before ready is closed.
+type node struct {
+	ready chan struct{}
+	batch Batch
+	n     int64
+	next  *node
+}
+
+// Feed follows the ledger. Make one with New.
+type Feed struct {
+	Options
+	woken chan struct{}
+
+	mu   sync.Mutex
+	head *node // empty yet: where the next batch goes
+	at   shipbell.Cursor
+	up   chan struct{} // closed once at is known
+}
+
+// New makes a feed. It knows nothing before Run.
+func New(o Options) *Feed {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Encode == nil {
+		o.Encode = func(ledger.News) []byte { return nil }
+	}
+	if o.First == nil {
+		o.First = func([]ledger.News) {}
+	}
+	return &Feed{Options: o, woken: make(chan struct{}, 1), head: &node{ready: make(chan struct{})}, up: make(chan struct{})}
+}
+
+// Wake says that something may have changed. It never blocks.
+func (f *Feed) Wake() {
+	select {
+	case f.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Run follows the ledger until ctx is done.
+func (f *Feed) Run(ctx context.Context) error {
+	for !f.start(ctx) {
+		if !wait(ctx, nil, time.Second) {
+			return ctx.Err()
+		}
+	}
+	for {
+		for f.read(ctx) {
+		}
+		if !wait(ctx, nil, every) || !wait(ctx, f.woken, net) {
+			return ctx.Err()
+		}
+	}
+}
+
+// wait waits for a duration, or until it is woken; false when ctx is done.
+func wait(ctx context.Context, woken <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-woken:
+	case <-timer.C:
+	}
+	return true
+}
+
+func (f *Feed) start(ctx context.Context) bool {
+	at, err := f.Ledger.Latest(ctx)
+	if err != nil {
+		f.failed(ctx, err)
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = at
+	close(f.up)
+	return true
+}
+
+func (f *Feed) failed(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		f.Log.Warn("could not read what changed; trying again", "error", err)
+	}
+}
+
+// read reads one batch and reports whether there may be more.
+func (f *Feed) read(ctx context.Context) bool {
+	news, at, err := f.Ledger.Changes(ctx, f.at, batchSize)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		// The ledger was replaced, or so much happened that it does not reach back.
+		if at, err = f.Ledger.Latest(ctx); err == nil {
+			f.publish(Batch{At: at, Lost: true})
+			return false
+		}
+	}
+	if err != nil {
+		f.failed(ctx, err)
+		return false
+	}
+	if at == f.at {
+		return false
+	}
+	f.First(news)
+	f.publish(Batch{Events: f.events(news), At: at})
+	return len(news) > 0
+}
+
+func (f *Feed) events(news []ledger.News) []Event {
+	events := make([]Event, len(news))
+	for i, n := range news {
+		events[i] = Event{n, f.Encode(n)}
+	}
+	return events
+}
+
+func (f *Feed) publish(b Batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	full := f.head
+	full.batch, f.at = b, b.At
+	f.head = &node{ready: make(chan struct{}), n: full.n + 1}
+	full.next = f.head
+	close(full.ready)
+}
+
+// Reader goes through the feed. One goroutine uses it.
+type Reader struct {
+	feed  *Feed
+	node  *node
+	first *Batch // what is told before the node
+}
+
+// Follow returns a reader of what changes from now on.
+func (f *Feed) Follow(ctx context.Context) (*Reader, error) {
+	select {
+	case <-f.up:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &Reader{feed: f, node: f.head, first: &Batch{At: f.at}}, nil
+}
+
+// Resume returns a reader of what changed behind the cursor. Where the feed does
+// not reach back to it, the first batch says that changes were lost.
+func (f *Feed) Resume(ctx context.Context, since shipbell.Cursor) (*Reader, error) {
+	r, err := f.Follow(ctx)
+	if err != nil || r.first.At == since {
+		return r, err
+	}
+	b := Batch{At: since}
+	for len(b.Events) < reach {
+		news, at, err := f.Ledger.Changes(ctx, b.At, batchSize)
+		if errors.Is(err, shipbell.ErrNotFound) {
+			r.first.Lost = true
+			return r, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at == b.At {
+			// What happened since the reader was made may be told twice: that says
+			// nothing wrong.
+			r.first = &b
+			return r, nil
+		}
+		b.Events, b.At = append(b.Events, f.events(news)...), at
+	}
+	r.first.Lost = true
+	return r, nil
+}
+
+// Next returns the next batch, as soon as there is one. The first one comes at once:
+// it says where the feed is, and what was missed.
+func (r *Reader) Next(ctx context.Context) (Batch, error) {
+	if b := r.first; b != nil {
+		r.first = nil
+		return *b, nil
+	}
+	select {
+	case <-r.node.ready:
+	case <-ctx.Done():
+		return Batch{}, ctx.Err()
+	}
+	f := r.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.head.n-r.node.n > behind {
+		r.node = f.head
+		return Batch{At: f.at, Lost: true}, nil
+	}
+	b := r.node.batch
+	r.node = r.node.next
+	return b, nil
+}
