@@ -89,6 +89,18 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"SweepKeepsIds", sweepKeepsIds},
 		{"SweepSparesWhatWaits", sweepSparesWhatWaits},
 		{"NumbersAreNotUsedAgain", numbersAreNotUsedAgain},
+		{"ListInOrder", listInOrder},
+		{"ListByEachFilter", listByEachFilter},
+		{"ListFollowsChanges", listFollowsChanges},
+		{"ListBySearch", listBySearch},
+		{"FeedOfChanges", feedOfChanges},
+		{"FeedTellsMerges", feedTellsMerges},
+		{"ReplayPostsAnew", replayPostsAnew},
+		{"SilenceAddsNothing", silenceAddsNothing},
+		{"TestInOneChannel", testInOneChannel},
+		{"TokensRoundTrip", tokensRoundTrip},
+		{"ActsNewestFirst", actsNewestFirst},
+		{"SecretIsKept", secretIsKept},
 		{"Check", func(s *suite) { s.must(s.store.Check(s.Context())) }},
 	}
 	for _, test := range tests {

@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 		name, url, want string
 		away            bool
 	}{
-		{"newer version", newer, "the database has schema 99, this version of Shipbell knows 1: it was written by a newer version", false},
+		{"newer version", newer, "the database has schema 99, this version of Shipbell knows 2: it was written by a newer version", false},
 		{"wrong password", change(func(u *url.URL) { u.User = url.UserPassword("shipbell", "wrong-"+password) }), "PostgreSQL refuses the connection", false},
 		{"no such database", change(func(u *url.URL) { u.Path = "/nowhere" }), `database "nowhere" does not exist`, false},
 		{"nobody there", server.URLAt(nobody), "PostgreSQL cannot be reached", true},
@@ -419,6 +419,8 @@ func TestEverybodyIsWoken(t *testing.T) {
 			Stale: func(c shipbell.ChannelID) { heard <- "stale " + string(c) },
 			Freed: func() { heard <- "freed" },
 			Asked: func() { heard <- "asked" },
+
+			Changed: func() { heard <- "changed" },
 		})
 	})
 	t.Cleanup(func() { cancel(); all.Wait() })
@@ -430,9 +432,9 @@ func TestEverybodyIsWoken(t *testing.T) {
 			}
 		}
 	}
-	want("stale ", "freed")
+	want("stale ", "freed", "changed")
 	record(t, a, "one", ledger.Opened)
-	want("stale telegram:-1001234567890")
+	want("stale telegram:-1001234567890", "changed")
 	record(t, a, "one", ledger.Repeated) // nothing is to be delivered
 	if err := a.Ask(t.Context()); err != nil {
 		t.Fatal(err)
@@ -446,9 +448,9 @@ func TestEverybodyIsWoken(t *testing.T) {
 	}
 	want("freed")
 	execute(t, c, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND pid <> pg_backend_pid()`)
-	want("stale ", "freed")
+	want("stale ", "freed", "changed")
 	record(t, a, "two", ledger.Opened)
-	want("stale telegram:-1001234567890")
+	want("stale telegram:-1001234567890", "changed")
 }
 
 // TestLeases: one holder each, and every new one has a higher fence.

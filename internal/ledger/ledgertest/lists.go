@@ -1,0 +1,303 @@
+package ledgertest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// at makes e happen that much after Start.
+func at(d time.Duration) func(*shipbell.Event) {
+	return func(e *shipbell.Event) { e.At = Start.Add(d) }
+}
+
+// of makes e one of a project's.
+func of(project, environment string) func(*shipbell.Event) {
+	return func(e *shipbell.Event) { e.Project, e.Environment = project, environment }
+}
+
+// list returns the shown ids of a list.
+func (s *suite) list(f shipbell.Filter, after shipbell.Position, n int) ([]string, shipbell.Position) {
+	s.Helper()
+	list, err := s.ledger.List(s.Context(), f, after, n)
+	s.must(err)
+	ids := []string{}
+	for _, d := range list.Deployments {
+		ids = append(ids, d.ShownID)
+	}
+	return ids, list.Next
+}
+
+func listInOrder(s *suite) {
+	// Told in another order than they started; two at the same time.
+	for i, minutes := range []int{3, 1, 4, 1, 5, 9, 2, 6} {
+		s.record(Push(fmt.Sprint("d", i), at(time.Duration(minutes)*time.Minute)), ledger.Opened)
+	}
+	want := []string{"d5", "d7", "d4", "d2", "d0", "d6", "d3", "d1"}
+	all, next := s.list(shipbell.Filter{}, shipbell.Position{}, 100)
+	s.equal("all", all, want)
+	s.equal("behind the last", next, shipbell.Position{})
+	var paged []string
+	for from := (shipbell.Position{}); ; {
+		part, next := s.list(shipbell.Filter{}, from, 3)
+		paged = append(paged, part...)
+		if next.IsZero() {
+			break
+		}
+		// A position survives its way through a URL.
+		var err error
+		from, err = shipbell.ParsePosition(next.String())
+		s.must(err)
+		// What comes in meanwhile moves nothing.
+		s.record(Push(fmt.Sprint("late", len(paged)), at(time.Hour)), ledger.Opened)
+	}
+	s.equal("page by page", paged, want)
+}
+
+func listByEachFilter(s *suite) {
+	make := func(id string, change func(*shipbell.Event)) {
+		s.record(Push(id, func(e *shipbell.Event) {
+			e.At = Start.Add(time.Duration(id[0]) * time.Minute)
+			change(e)
+		}), ledger.Opened)
+	}
+	make("a", func(e *shipbell.Event) {})
+	make("b", func(e *shipbell.Event) { e.Type, e.Keys[0].Type = shipbell.Pages, shipbell.Pages })
+	make("c", func(e *shipbell.Event) { e.Project = "web" })
+	make("d", func(e *shipbell.Event) { e.Environment = "staging" })
+	make("e", func(e *shipbell.Event) { e.Environment = "" })
+	make("f", func(e *shipbell.Event) { e.Status = shipbell.Failure })
+	make("g", func(e *shipbell.Event) { e.Status, e.Author = shipbell.InProgress, "else@example.com" })
+	make("h", func(e *shipbell.Event) { e.Branch = "main" })
+	start := func(id string) time.Time { return Start.Add(time.Duration(id[0]) * time.Minute) }
+	for _, test := range []struct {
+		filter shipbell.Filter
+		want   string
+	}{
+		{shipbell.Filter{}, "hgfedcba"},
+		{shipbell.Filter{Type: shipbell.Pages}, "b"},
+		{shipbell.Filter{Project: "web"}, "c"},
+		{shipbell.Filter{Project: "we"}, ""},
+		{shipbell.Filter{Environment: "staging"}, "d"},
+		{shipbell.Filter{Environment: shipbell.Production}, "hgfecba"},
+		{shipbell.Filter{Status: []shipbell.Status{shipbell.Failure, shipbell.InProgress}}, "gf"},
+		{shipbell.Filter{Status: []shipbell.Status{shipbell.Announced}}, "hedcba"},
+		{shipbell.Filter{Author: "else@example.com"}, "g"},
+		{shipbell.Filter{Author: "nobody"}, ""},
+		{shipbell.Filter{Branch: "main"}, "h"},
+		{shipbell.Filter{Since: start("f")}, "hgf"},
+		{shipbell.Filter{Until: start("c")}, "ba"},
+		{shipbell.Filter{Since: start("c"), Until: start("e"), Environment: shipbell.Production}, "c"},
+		{shipbell.Filter{Type: shipbell.Worker, Project: "api-service", Environment: shipbell.Production, Status: []shipbell.Status{shipbell.Announced}, Author: "dev@example.com"}, "hea"},
+		{shipbell.Filter{Author: "else@example.com", Status: []shipbell.Status{shipbell.Failure}}, ""},
+	} {
+		got, _ := s.list(test.filter, shipbell.Position{}, 100)
+		s.equal("list of "+test.filter.Values().Encode(), strings.Join(got, ""), test.want)
+		briefs, err := s.ledger.Briefs(s.Context(), test.filter, shipbell.Position{}, 100)
+		s.must(err)
+		for i, b := range briefs {
+			story, err := s.ledger.Deployment(s.Context(), b.ID)
+			s.must(err)
+			s.equal("brief", b, story.Deployment.Brief())
+			s.equal("order", story.Deployment.ShownID, got[i])
+		}
+		s.equal("briefs", len(briefs), len(got))
+	}
+}
+
+// listFollowsChanges: what is in a list already moves within it.
+func listFollowsChanges(s *suite) {
+	s.record(Push("a"), ledger.Opened)
+	s.record(Push("b"), ledger.Opened)
+	failed := shipbell.Filter{Status: []shipbell.Status{shipbell.Failure}}
+	got, _ := s.list(failed, shipbell.Position{}, 10)
+	s.equal("before", got, []string{})
+	s.record(Push("a", outcome(shipbell.Failure)), ledger.Changed)
+	got, _ = s.list(failed, shipbell.Position{}, 10)
+	s.equal("after", got, []string{"a"})
+	got, _ = s.list(shipbell.Filter{Status: []shipbell.Status{shipbell.Announced}}, shipbell.Position{}, 10)
+	s.equal("what it was before", got, []string{"b"})
+	s.record(tie("a", "b"), ledger.Changed)
+	got, _ = s.list(shipbell.Filter{}, shipbell.Position{}, 10)
+	s.equal("merged", len(got), 1)
+	s.now = s.now.Add(24 * time.Hour)
+	_, err := s.ledger.Sweep(s.Context(), ledger.Retention{Deployments: time.Hour}, nil)
+	s.must(err)
+	got, _ = s.list(shipbell.Filter{}, shipbell.Position{}, 10)
+	s.equal("swept", got, []string{})
+}
+
+func listBySearch(s *suite) {
+	for i := range 5 {
+		s.record(Push(fmt.Sprint("d", i), at(time.Duration(i)*time.Minute)), ledger.Opened)
+	}
+	s.record(Push("other", func(e *shipbell.Event) { e.CommitMessage = "Mend the \"<Checkout>\" ÄÖÜ" }), ledger.Opened)
+	for text, want := range map[string][]string{
+		"checkout": {"other"}, "\"<che": {"other"}, "äöü": {"other"}, "D3": {"d3"}, "OTHER": {"other"}, "nothing such": {},
+		"feature/add": {"d4", "d3", "d2", "d1", "other", "d0"},
+	} {
+		got, next := s.list(shipbell.Filter{Text: text}, shipbell.Position{}, 10)
+		s.equal("search for "+text, got, want)
+		s.equal("the end", next, shipbell.Position{})
+	}
+	first, next := s.list(shipbell.Filter{Text: "feature"}, shipbell.Position{}, 2)
+	s.equal("first page", first, []string{"d4", "d3"})
+	second, _ := s.list(shipbell.Filter{Text: "feature"}, next, 2)
+	s.equal("second page", second, []string{"d2", "d1"})
+}
+
+// news returns what the feed tells behind a cursor.
+func (s *suite) news(since shipbell.Cursor) (told []string, next shipbell.Cursor) {
+	s.Helper()
+	for {
+		news, at, err := s.ledger.Changes(s.Context(), since, 3)
+		s.must(err)
+		if at == since {
+			return told, at
+		}
+		for _, n := range news {
+			told = append(told, fmt.Sprintf("%s:%s:%d", n.Deployment.ShownID, n.Deployment.Status, n.Was))
+		}
+		since = at
+	}
+}
+
+func feedOfChanges(s *suite) {
+	start, err := s.ledger.Latest(s.Context())
+	s.must(err)
+	s.equal("an empty feed", start, shipbell.Cursor{})
+	for i := range 4 {
+		s.record(Push(fmt.Sprint("d", i)), ledger.Opened)
+	}
+	told, at := s.news(start)
+	s.equal("opened", told, []string{"d0:announced:0", "d1:announced:0", "d2:announced:0", "d3:announced:0"})
+	told, again := s.news(at)
+	s.equal("nothing since", told, []string(nil))
+	s.equal("the same cursor", again, at)
+	s.record(Push("d1"), ledger.Repeated)
+	s.record(Push("d1", outcome(shipbell.Success)), ledger.Changed)
+	s.record(Push("d4"), ledger.Opened)
+	told, next := s.news(at)
+	s.equal("changed and opened", told, []string{"d4:announced:0", "d1:success:0"})
+	latest, err := s.ledger.Latest(s.Context())
+	s.must(err)
+	s.equal("latest", next, latest)
+	parsed, err := shipbell.ParseCursor(at.String())
+	s.must(err)
+	s.equal("through a URL", parsed, at)
+	for _, ahead := range []shipbell.Cursor{{Opened: latest.Opened + 1, Changed: latest.Changed}, {Opened: latest.Opened, Changed: latest.Changed + 1}} {
+		if _, _, err := s.ledger.Changes(s.Context(), ahead, 3); !errors.Is(err, shipbell.ErrNotFound) {
+			s.Errorf("a cursor of another feed: %v", err)
+		}
+	}
+}
+
+func feedTellsMerges(s *suite) {
+	s.record(Push("a"), ledger.Opened)
+	younger := s.record(Push("b"), ledger.Opened).Deployment
+	at, err := s.ledger.Latest(s.Context())
+	s.must(err)
+	s.record(tie("a", "b"), ledger.Changed)
+	told, _ := s.news(at)
+	if !slices.Contains(told, fmt.Sprintf("a:success:%d", younger)) {
+		s.Errorf("the feed tells %q", told)
+	}
+	story, err := s.ledger.Deployment(s.Context(), younger)
+	s.must(err)
+	s.equal("its number leads on", story.Deployment.ShownID, "a")
+}
+
+func replayPostsAnew(s *suite) {
+	id := s.record(Push("a"), ledger.Opened).Deployment
+	s.deliver()
+	s.must(s.ledger.Replay(s.Context(), id, "anna", ChannelA))
+	a := s.next(ChannelA)
+	s.equal("the message is posted anew", a.Part == shipbell.PartMain && a.Ref == "" && a.Wanted == 1, true)
+	removed := s.deliver()
+	s.equal("and the old one removed", len(removed), 1)
+	s.equal("one message is left", strings.HasPrefix(s.parts(), "0:shown ") && strings.Count(s.parts(), "\n") == 1, true)
+	acts, err := s.ledger.Acts(s.Context(), 0, 10)
+	s.must(err)
+	s.equal("kept", fmt.Sprint(acts[0].Who, acts[0].What, acts[0].Subject, acts[0].Detail), fmt.Sprintf("annareplay%dapi-service a test:a", id))
+	if err := s.ledger.Replay(s.Context(), 99, "anna"); !errors.Is(err, shipbell.ErrNotFound) {
+		s.Errorf("replay of nothing: %v", err)
+	}
+}
+
+func silenceAddsNothing(s *suite) {
+	id := s.record(Push("a"), ledger.Opened).Deployment
+	s.show(s.next(ChannelA), "message-1")
+	s.must(s.ledger.Silence(s.Context(), id, "anna"))
+	s.nothingDue(ChannelB)
+	s.record(Push("a", outcome(shipbell.Failure)), ledger.Changed)
+	a := s.next(ChannelA)
+	s.equal("the message is kept true", a.Part == shipbell.PartMain && a.Ref == "message-1", true)
+	s.show(a, "message-1")
+	s.nothingDue(ChannelA)
+	s.nothingDue(ChannelB)
+	s.equal("silenced", s.story("a").Deployment.Silenced, true)
+	s.must(s.ledger.Unsilence(s.Context(), id, "anna"))
+	s.equal("told after all", s.next(ChannelB).Part, shipbell.PartMain)
+	s.equal("the alert, too", s.next(ChannelA).Part, shipbell.PartAlert)
+}
+
+func testInOneChannel(s *suite) {
+	s.must(s.ledger.Test(s.Context(), ChannelB, "anna"))
+	s.nothingDue(ChannelA)
+	a, subject, err := s.ledger.Stale(s.Context(), ChannelB)
+	s.must(err)
+	s.equal("a bulletin", subject.Bulletin.Kind, shipbell.BulletinTest)
+	s.show(a, "test-1")
+	s.nothingDue(ChannelB)
+}
+
+func tokensRoundTrip(s *suite) {
+	made := []shipbell.Token{
+		{ID: "tk_a", Name: "ci", Scope: shipbell.ScopePush, Projects: []string{"api-*", "web"}, Hash: shipbell.TokenHash{1, 2, 3}, MadeAt: Start, MadeBy: "anna"},
+		{ID: "tk_b", Name: "wall", Scope: shipbell.ScopeRead, Hash: shipbell.TokenHash{4}, MadeAt: Start.Add(time.Second)},
+	}
+	for _, token := range made {
+		s.must(s.ledger.PutToken(s.Context(), token, shipbell.Act{Who: "anna", What: shipbell.ActTokenMade, Subject: string(token.ID)}))
+	}
+	made[0].LastUsed, made[0].RevokedAt = Start.Add(time.Hour), Start.Add(2*time.Hour)
+	s.must(s.ledger.PutToken(s.Context(), made[0], shipbell.Act{}))
+	tokens, err := s.ledger.Tokens(s.Context())
+	s.must(err)
+	s.equal("tokens", tokens, made)
+	acts, err := s.ledger.Acts(s.Context(), 0, 10)
+	s.must(err)
+	s.equal("acts", len(acts), 2)
+}
+
+func actsNewestFirst(s *suite) {
+	for i := range 5 {
+		s.must(s.ledger.KeepAct(s.Context(), shipbell.Act{Who: fmt.Sprint(i), What: shipbell.ActSignIn}))
+	}
+	var who string
+	for before := int64(0); ; {
+		acts, err := s.ledger.Acts(s.Context(), before, 2)
+		s.must(err)
+		if len(acts) == 0 {
+			break
+		}
+		for _, a := range acts {
+			who += a.Who
+			s.equal("time", a.At, Start)
+			before = a.N
+		}
+	}
+	s.equal("acts", who, "43210")
+}
+
+func secretIsKept(s *suite) {
+	for _, offered := range []string{"first", "second"} {
+		got, err := s.ledger.Secret(s.Context(), "session", offered)
+		s.must(err)
+		s.equal("secret", got, "first")
+	}
+}
