@@ -1,0 +1,100 @@
+// Package api is what programs ask the server: JSON, a stream of events, a feed
+// and badges.
+//
+// Its one rule: an answer has a shape of its own, from package wire, and never a
+// document as it is stored. What is not understood is refused with a code that
+// stays, a sentence and a hint. It decides nothing about who may ask: each route
+// says what it needs, and package access sees to it.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
+	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/ledger"
+)
+
+// Ledger is what the API reads from the ledger.
+type Ledger interface {
+	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
+	Deployment(ctx context.Context, id shipbell.DeploymentID) (ledger.Story, error)
+	Search(ctx context.Context, text string, n int) ([]ledger.Story, error)
+	Lanes(ctx context.Context) ([]shipbell.Lane, error)
+	Acts(ctx context.Context, before int64, n int) ([]shipbell.Act, error)
+	Tokens(ctx context.Context) ([]shipbell.Token, error)
+}
+
+// Board knows what is live where.
+type Board interface {
+	Ready() <-chan struct{}
+	Cards() ([]board.Card, int64)
+	Card(s board.Spot) (board.Card, error)
+}
+
+// Options are the parts that the API works with.
+type Options struct {
+	Ledger Ledger
+	Board  Board
+	// Channels are the configured ones, in the order of the settings.
+	Channels []shipbell.ChannelID
+	// Now tells the time; nil means the system clock.
+	Now     func() time.Time
+	Log     *slog.Logger
+	Version string
+}
+
+// API answers programs. Make one with New.
+type API struct {
+	Options
+}
+
+// New makes the API.
+func New(o Options) *API {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &API{Options: o}
+}
+
+// Routes returns what can be asked, and what each needs.
+func (a *API) Routes() []access.Route {
+	return []access.Route{
+		a.get("/api/v1/deployments", a.listParams(), a.listDeployments),
+		a.get("/api/v1/deployments/{id}", nil, a.getDeployment),
+	}
+}
+
+// query is a request for something, with its parameters checked.
+type query struct {
+	*http.Request
+	params url.Values
+	header http.Header // of the answer
+}
+
+// get makes a route that reads. Its answer is encoded as JSON.
+func (a *API) get(path string, params []string, fn func(query) (any, error)) access.Route {
+	return access.Route{
+		Method: http.MethodGet, Path: path, Need: shipbell.ScopeRead,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			q := query{r, r.URL.Query(), w.Header()}
+			err := checkParams(q.params, params)
+			if err == nil {
+				var v any
+				if v, err = fn(q); err == nil {
+					reply(w, r, contentJSON, private, encode(v))
+					return
+				}
+			}
+			a.fail(w, r, err)
+		}),
+	}
+}
