@@ -40,9 +40,15 @@ type Board interface {
 // Options are the parts that the API works with.
 type Options struct {
 	Ledger Ledger
+	Acts   Acts
 	Board  Board
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
+	// Budgets are the rate limits within which the channels keep.
+	Budgets map[shipbell.ChannelID]shipbell.Budget
+	// Insights returns the figures of the deployments that pass the filter, in a
+	// form that is encoded as JSON; nil where there are none.
+	Insights func(ctx context.Context, f shipbell.Filter) (any, error)
 	// Now tells the time; nil means the system clock.
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -70,7 +76,24 @@ func (a *API) Routes() []access.Route {
 	return []access.Route{
 		a.get("/api/v1/deployments", a.listParams(), a.listDeployments),
 		a.get("/api/v1/deployments/{id}", nil, a.getDeployment),
+		a.post("/api/v1/deployments/{id}/replay", a.replay),
+		a.post("/api/v1/deployments/{id}/silence", a.silence),
+		a.post("/api/v1/deployments/{id}/unsilence", a.unsilence),
+		a.get("/api/v1/projects", nil, a.listProjects),
+		a.get("/api/v1/projects/{type}/{name}/live", []string{paramEnvironment}, a.getLive),
+		a.get("/api/v1/lanes", nil, a.listLanes),
+		a.post("/api/v1/lanes/{id}/resume", a.resumeLane),
+		a.post("/api/v1/lanes/{id}/test", a.testLane),
+		a.get("/api/v1/insights", shipbell.FilterParams(), a.getInsights),
+		admin(a.get("/api/v1/audit", []string{paramBefore, paramLimit}, a.listAudit)),
+		admin(a.get("/api/v1/tokens", nil, a.listTokens)),
 	}
+}
+
+// admin returns a route that only those may use who administer.
+func admin(r access.Route) access.Route {
+	r.Need = shipbell.ScopeAdmin
+	return r
 }
 
 // query is a request for something, with its parameters checked.

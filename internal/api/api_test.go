@@ -14,6 +14,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/api"
+	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/memory"
 	"github.com/shipbell/shipbell/internal/wire"
@@ -30,6 +31,7 @@ func (e everywhere) Everywhere() []shipbell.ChannelID                  { return 
 // fixture is an API on a ledger in memory.
 type fixture struct {
 	*testing.T
+	store   ledger.Store
 	ledger  *ledger.Ledger
 	options api.Options
 	api     *api.API
@@ -37,14 +39,31 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{T: t}
+	f := &fixture{T: t, store: memory.New()}
 	now := func() time.Time { return start }
-	f.ledger = ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{"telegram:-1"}, Now: now})
+	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: everywhere{"telegram:-1:7@"}, Now: now})
 	f.options = api.Options{
-		Ledger: f.ledger, Channels: []shipbell.ChannelID{"telegram:-1"}, Now: now, Version: "1.2.3",
+		Ledger: f.ledger, Acts: f.ledger, Channels: []shipbell.ChannelID{"telegram:-1:7@", "slack:b"}, Now: now, Version: "1.2.3",
+		Budgets: map[shipbell.ChannelID]shipbell.Budget{"telegram:-1:7@": {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
 	}
 	f.api = api.New(f.options)
 	return f
+}
+
+// withBoard puts a board beside the ledger, which has read it.
+func (f *fixture) withBoard() {
+	f.Helper()
+	b := board.New(board.Options{Ledger: f.ledger, Now: f.options.Now})
+	f.options.Board = b
+	f.api = api.New(f.options)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = b.Run(ctx)
+	}()
+	f.Cleanup(func() { cancel(); <-ended })
+	<-b.Ready()
 }
 
 // record records a push of a project, changed as the caller wants.

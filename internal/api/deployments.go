@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +40,17 @@ func (a *API) listDeployments(q query) (any, error) {
 		o.Deployments = append(o.Deployments, deployment(d))
 	}
 	if o.Next != "" {
-		next := f.Values()
+		next := f.Values() // what was told as an age must not move from part to part
 		next.Set(paramAfter, o.Next)
 		next.Set(paramLimit, strconv.Itoa(n))
-		q.header.Set("Link", fmt.Sprintf("<%s?%s>; rel=%q", q.URL.Path, next.Encode(), "next"))
+		setNext(q, next)
 	}
 	return o, nil
+}
+
+// setNext links to the next part of a list.
+func setNext(q query, params url.Values) {
+	q.header.Set("Link", fmt.Sprintf("<%s?%s>; rel=%q", q.URL.EscapedPath(), params.Encode(), "next"))
 }
 
 func (a *API) getDeployment(q query) (any, error) {
