@@ -14,9 +14,9 @@ import (
 // for all that nobody has looked at.
 
 const (
-	// enlistBatch bounds one transaction that brings the lists up to date: pushes
+	// EnlistBatch bounds one transaction that brings the lists up to date: pushes
 	// wait for it.
-	enlistBatch = 250
+	EnlistBatch = 250
 	// enlistPatience is how long a reader does it before it is shown what there is.
 	enlistPatience = time.Second
 	// searched is how many deployments are read in search of a text for one answer,
@@ -32,7 +32,7 @@ type List struct {
 	// Text there can be a next part although this one is not full, or empty: so far
 	// was searched.
 	Next shipbell.Position
-	// Unlisted counts deployments that are not in the list yet.
+	// Unlisted counts deployments that are not in the list yet; it can be too high.
 	Unlisted int
 }
 
@@ -123,13 +123,23 @@ func (l *Ledger) catchUp(ctx context.Context) (left int) {
 // returns how many are left.
 func (l *Ledger) Enlist(ctx context.Context) (left int, err error) {
 	err = l.store.Update(ctx, func(tx Tx) (err error) {
-		left, err = tx.Enlist(enlistBatch)
+		left, err = tx.Enlist(EnlistBatch)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("bring the lists up to date: %w", err)
 	}
 	return left, nil
+}
+
+// Unlisted returns how many deployments are not in the lists yet, or more.
+func (l *Ledger) Unlisted(ctx context.Context) (int, error) {
+	var n int
+	err := l.store.View(ctx, func(tx Tx) (err error) {
+		n, err = tx.Unlisted()
+		return err
+	})
+	return n, err
 }
 
 // Deployment returns everything known of a deployment by its number, or
