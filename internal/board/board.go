@@ -21,6 +21,7 @@ import (
 // Ledger is what a board asks of the ledger.
 type Ledger interface {
 	Places(ctx context.Context) ([]shipbell.Place, error)
+	Unlisted(ctx context.Context) (int, error)
 	Recent(ctx context.Context, p shipbell.Place, n int) ([]shipbell.Deployment, error)
 	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
 	Brought(ctx context.Context, d shipbell.Deployment) (shipbell.Deployment, error)
@@ -38,6 +39,9 @@ const (
 	// pushes are never heard of again.
 	abandoned = 24 * time.Hour
 	forgotten = time.Hour
+	// listedEnough is how many deployments the lists may lack when the board reads
+	// them: so many are taken in by the first look.
+	listedEnough = 1000
 	// keptUnderWay bounds those under way on a card.
 	keptUnderWay = 8
 )
@@ -212,7 +216,7 @@ func (b *Board) Run(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errBehind) {
 			b.Log.Warn("could not read what is live where; trying again", "error", err)
 		}
 		select {
@@ -233,7 +237,13 @@ func (b *Board) Run(ctx context.Context) error {
 	}
 }
 
+// errBehind says that the lists lack so much that cards made of them would be wrong.
+var errBehind = errors.New("the lists are being brought up to date")
+
 func (b *Board) load(ctx context.Context) error {
+	if left, err := b.Ledger.Unlisted(ctx); err != nil || left > listedEnough {
+		return cmp.Or(err, errBehind)
+	}
 	places, err := b.Ledger.Places(ctx)
 	if err != nil {
 		return err

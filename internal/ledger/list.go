@@ -17,8 +17,10 @@ const (
 	// EnlistBatch bounds one transaction that brings the lists up to date: pushes
 	// wait for it.
 	EnlistBatch = 250
-	// enlistPatience is how long a reader does it before it is shown what there is.
+	// enlistPatience is how long a reader does it before it is shown what there is,
+	// and enlistAtMost how many there can be: of more it would not come to the end.
 	enlistPatience = time.Second
+	enlistAtMost   = 10_000
 	// searched is how many deployments are read in search of a text for one answer,
 	// and searchBatch how many in one go.
 	searched    = 2000
@@ -110,6 +112,9 @@ func (l *Ledger) catchUp(ctx context.Context) (left int) {
 		left, err = tx.Unlisted()
 		return err
 	})
+	if left > enlistAtMost {
+		return left
+	}
 	for until := time.Now().Add(enlistPatience); err == nil && left > 0 && time.Now().Before(until); {
 		left, err = l.Enlist(ctx)
 	}
