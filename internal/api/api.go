@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -42,6 +43,7 @@ type Options struct {
 	Ledger Ledger
 	Acts   Acts
 	Board  Board
+	Feed   Feed
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
 	// Budgets are the rate limits within which the channels keep.
@@ -49,6 +51,9 @@ type Options struct {
 	// Insights returns the figures of the deployments that pass the filter, in a
 	// form that is encoded as JSON; nil where there are none.
 	Insights func(ctx context.Context, f shipbell.Filter) (any, error)
+	// Still reports whether who made a request may still do so; nil for yes. Streams
+	// ask while they last.
+	Still func(context.Context) bool
 	// Now tells the time; nil means the system clock.
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -58,6 +63,9 @@ type Options struct {
 // API answers programs. Make one with New.
 type API struct {
 	Options
+	readers  atomic.Int64
+	stopping context.Context // done when streams must end
+	stop     context.CancelFunc
 }
 
 // New makes the API.
@@ -68,7 +76,12 @@ func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &API{Options: o}
+	if o.Still == nil {
+		o.Still = func(context.Context) bool { return true }
+	}
+	a := &API{Options: o}
+	a.stopping, a.stop = context.WithCancel(context.Background())
+	return a
 }
 
 // Routes returns what can be asked, and what each needs.
@@ -79,6 +92,7 @@ func (a *API) Routes() []access.Route {
 		a.post("/api/v1/deployments/{id}/replay", a.replay),
 		a.post("/api/v1/deployments/{id}/silence", a.silence),
 		a.post("/api/v1/deployments/{id}/unsilence", a.unsilence),
+		a.events(),
 		a.get("/api/v1/projects", nil, a.listProjects),
 		a.get("/api/v1/projects/{type}/{name}/live", []string{paramEnvironment}, a.getLive),
 		a.get("/api/v1/lanes", nil, a.listLanes),

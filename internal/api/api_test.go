@@ -36,15 +36,17 @@ type fixture struct {
 	options api.Options
 	api     *api.API
 	n       int
+	// committed is called after every commit.
+	committed func()
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{T: t, store: memory.New()}
+	f := &fixture{T: t, store: memory.New(), committed: func() {}}
 	now := func() time.Time { return start }
-	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: everywhere{"telegram:-1:7@"}, Now: now})
+	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: everywhere{channel}, Now: now, Committed: func() { f.committed() }})
 	f.options = api.Options{
-		Ledger: f.ledger, Acts: f.ledger, Channels: []shipbell.ChannelID{"telegram:-1:7@", "slack:b"}, Now: now, Version: "1.2.3",
-		Budgets: map[shipbell.ChannelID]shipbell.Budget{"telegram:-1:7@": {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
+		Ledger: f.ledger, Acts: f.ledger, Channels: []shipbell.ChannelID{channel, "slack:b"}, Now: now, Version: "1.2.3",
+		Budgets: map[shipbell.ChannelID]shipbell.Budget{channel: {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
 	}
 	f.api = api.New(f.options)
 	return f

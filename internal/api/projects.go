@@ -25,7 +25,11 @@ func (a *API) ready(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 	}
-	r := refuse(http.StatusServiceUnavailable, CodeStarting, "The server has just started", "what is live is being read; try again")
+	return starting()
+}
+
+func starting() error {
+	r := refuse(http.StatusServiceUnavailable, CodeStarting, "The server has just started", "the ledger is being read; try again")
 	r.retryAfter = 1
 	return r
 }
