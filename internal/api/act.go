@@ -58,7 +58,7 @@ func (a *API) replay(q query) (any, error) {
 	}
 	for _, c := range body.Channels {
 		if !slices.Contains(a.Channels, c) {
-			r := refuse(http.StatusBadRequest, CodeUnknownChannel, "No such channel", "accepted: "+words(a.Channels))
+			r := refuse(http.StatusBadRequest, wire.CodeUnknownChannel, "No such channel", "accepted: "+words(a.Channels))
 			r.Field = "channels"
 			return nil, r
 		}
@@ -110,7 +110,7 @@ func (a *API) testLane(q query) (any, error) {
 		return nil, err
 	}
 	if l.Status == wire.LaneUnconfigured {
-		return nil, refuse(http.StatusNotFound, CodeNotFound, "The channel is not in the settings any more", "nothing is delivered there; accepted: "+words(a.Channels))
+		return nil, refuse(http.StatusNotFound, wire.CodeNotFound, "The channel is not in the settings any more", "nothing is delivered there; accepted: "+words(a.Channels))
 	}
 	if err := a.Acts.Test(q.Context(), l.Channel, q.by()); err != nil {
 		return nil, err
@@ -130,10 +130,10 @@ func words(channels []shipbell.ChannelID) string {
 func readBody(q query, v any) error {
 	text, err := io.ReadAll(q.Body)
 	if large := new(http.MaxBytesError); errors.As(err, &large) {
-		return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "Request body too large", "at most 64 KiB")
+		return refuse(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, "Request body too large", "at most 64 KiB")
 	}
 	if err != nil {
-		return refuse(http.StatusBadRequest, CodeInvalidJSON, "Invalid request body", "the body ended early or came too slowly")
+		return refuse(http.StatusBadRequest, wire.CodeInvalidJSON, "Invalid request body", "the body ended early or came too slowly")
 	}
 	if strings.TrimSpace(string(text)) == "" {
 		return nil
@@ -141,7 +141,7 @@ func readBody(q query, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil || d.More() {
-		return refuse(http.StatusBadRequest, CodeInvalidJSON, "Invalid request body", `nothing, or an object such as {"channels": ["telegram:-1001234567890"]}`)
+		return refuse(http.StatusBadRequest, wire.CodeInvalidJSON, "Invalid request body", `nothing, or an object such as {"channels": ["telegram:-1001234567890"]}`)
 	}
 	return nil
 }

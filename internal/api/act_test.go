@@ -44,18 +44,18 @@ func TestActsOnADeployment(t *testing.T) {
 func TestActsThatCannotBe(t *testing.T) {
 	f := newFixture(t)
 	f.record(nil)
-	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/999/replay", ""), http.StatusNotFound, api.CodeNotFound)
-	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay?channels=x", ""), http.StatusBadRequest, api.CodeUnknownParameter)
-	p := f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", `{"channels":["nowhere"]}`), http.StatusBadRequest, api.CodeUnknownChannel)
+	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/999/replay", ""), http.StatusNotFound, wire.CodeNotFound)
+	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay?channels=x", ""), http.StatusBadRequest, wire.CodeUnknownParameter)
+	p := f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", `{"channels":["nowhere"]}`), http.StatusBadRequest, wire.CodeUnknownChannel)
 	if p.Field != "channels" || p.Hint != "accepted: telegram:-1:7@, slack:b" {
 		t.Errorf("%+v", p)
 	}
 	for _, body := range []string{"x", "[]", `{"channel":["slack:b"]}`, `{"channels":"slack:b"}`, "{}{}"} {
-		f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", body), http.StatusBadRequest, api.CodeInvalidJSON)
+		f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", body), http.StatusBadRequest, wire.CodeInvalidJSON)
 	}
-	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", strings.Repeat(" ", 100_000)), http.StatusRequestEntityTooLarge, api.CodeTooLarge)
-	f.refused(f.ask(http.MethodPost, "/api/v1/lanes/nowhere/resume", ""), http.StatusNotFound, api.CodeNotFound)
-	f.refused(f.ask(http.MethodPost, "/api/v1/lanes/nowhere/test", ""), http.StatusNotFound, api.CodeNotFound)
+	f.refused(f.ask(http.MethodPost, "/api/v1/deployments/1/replay", strings.Repeat(" ", 100_000)), http.StatusRequestEntityTooLarge, wire.CodeTooLarge)
+	f.refused(f.ask(http.MethodPost, "/api/v1/lanes/nowhere/resume", ""), http.StatusNotFound, wire.CodeNotFound)
+	f.refused(f.ask(http.MethodPost, "/api/v1/lanes/nowhere/test", ""), http.StatusNotFound, wire.CodeNotFound)
 	if acts, err := f.ledger.Acts(t.Context(), 0, 10); err != nil || len(acts) != 0 {
 		t.Errorf("acts %+v, %v", acts, err)
 	}
@@ -97,7 +97,7 @@ func TestLanes(t *testing.T) {
 	if len(rest.Acts) != 1 || rest.Acts[0].What != shipbell.ActResume || rest.Acts[0].Subject != channel || rest.Next != 0 {
 		t.Errorf("the rest %+v", rest)
 	}
-	f.refused(f.ask(http.MethodGet, "/api/v1/audit?before=-1", ""), http.StatusBadRequest, api.CodeInvalidParameter)
+	f.refused(f.ask(http.MethodGet, "/api/v1/audit?before=-1", ""), http.StatusBadRequest, wire.CodeInvalidParameter)
 }
 
 // TestTokensWithoutTheirHashes.
@@ -130,7 +130,7 @@ func TestLedgerThatCannotBeRead(t *testing.T) {
 	f.options.Ledger = broken{f.ledger}
 	f.api = api.New(f.options)
 	answer := f.ask(http.MethodGet, "/api/v1/lanes", "")
-	f.refused(answer, http.StatusServiceUnavailable, api.CodeStoreUnavailable)
+	f.refused(answer, http.StatusServiceUnavailable, wire.CodeStoreUnavailable)
 	if answer.Header.Get("Retry-After") != "1" || answer.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("header %v", answer.Header)
 	}
@@ -138,7 +138,7 @@ func TestLedgerThatCannotBeRead(t *testing.T) {
 
 func TestInsights(t *testing.T) {
 	f := newFixture(t)
-	f.refused(f.ask(http.MethodGet, "/api/v1/insights", ""), http.StatusNotFound, api.CodeNotFound)
+	f.refused(f.ask(http.MethodGet, "/api/v1/insights", ""), http.StatusNotFound, wire.CodeNotFound)
 	f.options.Insights = func(_ context.Context, filter shipbell.Filter) (any, error) {
 		return map[string]string{"project": filter.Project}, nil
 	}
@@ -155,6 +155,9 @@ func TestRoutesSayWhatTheyNeed(t *testing.T) {
 		want := shipbell.ScopeRead
 		if r.Method != http.MethodGet || r.Path == "/api/v1/audit" || r.Path == "/api/v1/tokens" {
 			want = shipbell.ScopeAdmin
+		}
+		if r.Path == "/api/v1/openapi.json" {
+			want = shipbell.ScopeNone
 		}
 		if r.Need != want {
 			t.Errorf("%s %s needs %q", r.Method, r.Path, r.Need)

@@ -35,17 +35,17 @@ func write(w http.ResponseWriter, status int, content string, body []byte) {
 }
 
 // reply answers with a body, or says that the reader has it already.
-func reply(w http.ResponseWriter, r *http.Request, content, caching string, body []byte) {
+func reply(w http.ResponseWriter, r *http.Request, status int, content, caching string, body []byte) {
 	digest := sha256.Sum256(body)
 	tag := `"` + hex.EncodeToString(digest[:12]) + `"`
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", caching)
-	if matches(r.Header.Values("If-None-Match"), tag) {
+	if status == http.StatusOK && matches(r.Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	write(w, http.StatusOK, content, body)
+	write(w, status, content, body)
 }
 
 // matches reports whether one of the tags that a reader has is this one.

@@ -18,6 +18,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/compress"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -51,6 +52,15 @@ type Options struct {
 	// Insights returns the figures of the deployments that pass the filter, in a
 	// form that is encoded as JSON; nil where there are none.
 	Insights func(ctx context.Context, f shipbell.Filter) (any, error)
+	// PublicBadges lets everybody see the badges: pages of code hosts cannot show a
+	// token.
+	PublicBadges bool
+	// BaseURL is the address of the server in links; the one that was asked where it
+	// is empty.
+	BaseURL string
+	// Instance names this ledger among all, in letters, digits and hyphens: the
+	// entries of its feed are known by it.
+	Instance string
 	// Still reports whether who made a request may still do so; nil for yes. Streams
 	// ask while they last.
 	Still func(context.Context) bool
@@ -86,13 +96,12 @@ func New(o Options) *API {
 
 // Routes returns what can be asked, and what each needs.
 func (a *API) Routes() []access.Route {
-	return []access.Route{
+	routes := []access.Route{
 		a.get("/api/v1/deployments", a.listParams(), a.listDeployments),
 		a.get("/api/v1/deployments/{id}", nil, a.getDeployment),
 		a.post("/api/v1/deployments/{id}/replay", a.replay),
 		a.post("/api/v1/deployments/{id}/silence", a.silence),
 		a.post("/api/v1/deployments/{id}/unsilence", a.unsilence),
-		a.events(),
 		a.get("/api/v1/projects", nil, a.listProjects),
 		a.get("/api/v1/projects/{type}/{name}/live", []string{paramEnvironment}, a.getLive),
 		a.get("/api/v1/lanes", nil, a.listLanes),
@@ -101,7 +110,15 @@ func (a *API) Routes() []access.Route {
 		a.get("/api/v1/insights", shipbell.FilterParams(), a.getInsights),
 		admin(a.get("/api/v1/audit", []string{paramBefore, paramLimit}, a.listAudit)),
 		admin(a.get("/api/v1/tokens", nil, a.listTokens)),
+		a.atom(),
+		a.badge(),
+		a.document(),
 	}
+	var pool compress.Pool
+	for i := range routes {
+		routes[i].Handler = pool.Handler(routes[i].Handler)
+	}
+	return append(routes, a.events())
 }
 
 // admin returns a route that only those may use who administer.
@@ -127,7 +144,7 @@ func (a *API) get(path string, params []string, fn func(query) (any, error)) acc
 			if err == nil {
 				var v any
 				if v, err = fn(q); err == nil {
-					reply(w, r, contentJSON, private, encode(v))
+					reply(w, r, http.StatusOK, contentJSON, private, encode(v))
 					return
 				}
 			}

@@ -132,10 +132,10 @@ func read[V any](f *fixture, answer *http.Response, status int) V {
 }
 
 // refused reads a refusal.
-func (f *fixture) refused(answer *http.Response, status int, code api.Code) wire.Problem {
+func (f *fixture) refused(answer *http.Response, status int, code wire.Code) wire.Problem {
 	f.Helper()
 	p := read[wire.Problem](f, answer, status)
-	if p.Code != string(code) || p.Message == "" || p.Hint == "" {
+	if p.Code != code || p.Message == "" || p.Hint == "" {
 		f.Fatalf("code %q, want %q, with a sentence and a hint: %+v", p.Code, code, p)
 	}
 	return p

@@ -17,7 +17,7 @@ func (a *API) listAudit(q query) (any, error) {
 	var before int64
 	if text := q.params.Get(paramBefore); text != "" {
 		if before, err = strconv.ParseInt(text, 10, 64); err != nil || before < 1 {
-			return nil, badParam(CodeInvalidParameter, paramBefore, "Parameter not understood", "the next of an earlier answer")
+			return nil, badParam(wire.CodeInvalidParameter, paramBefore, "Parameter not understood", "the next of an earlier answer")
 		}
 	}
 	acts, err := a.Ledger.Acts(q.Context(), before, n+1)
@@ -58,7 +58,7 @@ func (a *API) listTokens(q query) (any, error) {
 // getInsights answers the figures of deliveries.
 func (a *API) getInsights(q query) (any, error) {
 	if a.Insights == nil {
-		return nil, refuse(http.StatusNotFound, CodeNotFound, "No insights here", "this server keeps none")
+		return nil, refuse(http.StatusNotFound, wire.CodeNotFound, "No insights here", "this server keeps none")
 	}
 	f, err := a.filter(q.params)
 	if err != nil {

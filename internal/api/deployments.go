@@ -29,7 +29,7 @@ func (a *API) listDeployments(q query) (any, error) {
 	}
 	after, err := shipbell.ParsePosition(q.params.Get(paramAfter))
 	if err != nil {
-		return nil, badParam(CodeInvalidParameter, paramAfter, "Parameter not understood", "the next of an earlier answer")
+		return nil, badParam(wire.CodeInvalidParameter, paramAfter, "Parameter not understood", "the next of an earlier answer")
 	}
 	list, err := a.Ledger.List(q.Context(), f, after, n)
 	if err != nil {
@@ -91,7 +91,7 @@ func (a *API) find(q query) (ledger.Story, error) {
 	case 1:
 		return stories[0], nil
 	}
-	r := refuse(http.StatusConflict, CodeAmbiguous, "Several deployments have such an id", "use the number of one of the candidates")
+	r := refuse(http.StatusConflict, wire.CodeAmbiguous, "Several deployments have such an id", "use the number of one of the candidates")
 	for _, s := range stories {
 		r.Candidates = append(r.Candidates, brief(s.Deployment))
 	}
@@ -99,5 +99,5 @@ func (a *API) find(q query) (ledger.Story, error) {
 }
 
 func unknownDeployment() error {
-	return refuse(http.StatusNotFound, CodeNotFound, "No such deployment", "a number, a known id, or the start of one; GET /api/v1/deployments lists all")
+	return refuse(http.StatusNotFound, wire.CodeNotFound, "No such deployment", "a number, a known id, or the start of one; GET /api/v1/deployments lists all")
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/shipbell/shipbell"
-	"github.com/shipbell/shipbell/internal/api"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
@@ -70,21 +69,21 @@ func TestFiltersOfTheList(t *testing.T) {
 func TestBadParameters(t *testing.T) {
 	f := newFixture(t)
 	for query, want := range map[string]struct {
-		code        api.Code
+		code        wire.Code
 		param, hint string
 	}{
-		"limit=0":                   {api.CodeInvalidParameter, "limit", "a number from 1 to 200"},
-		"limit=201":                 {api.CodeInvalidParameter, "limit", "a number from 1 to 200"},
-		"limit=x":                   {api.CodeInvalidParameter, "limit", "a number from 1 to 200"},
-		"after=x":                   {api.CodeInvalidParameter, "after", "the next of an earlier answer"},
-		"type=lambda":               {api.CodeInvalidParameter, "type", "worker or pages"},
-		"status=broken":             {api.CodeInvalidParameter, "status", "one or more of " + shipbell.AcceptedStatuses + ", separated by commas"},
-		"since=yesterday":           {api.CodeInvalidParameter, "since", "a time such as 2026-11-25T10:30:00Z, a date such as 2026-11-25, or how long ago such as 12h or 7d"},
-		"project=a&project=b":       {api.CodeInvalidParameter, "project", "give it once"},
-		"projekt=a":                 {api.CodeUnknownParameter, "projekt", "did you mean project?"},
-		"Status=failure":            {api.CodeUnknownParameter, "Status", "did you mean status?"},
-		"env=production":            {api.CodeUnknownParameter, "env", "accepted: type, project, environment, status, author, branch, since, until, q, after, limit"},
-		strings.Repeat("x", 100000): {api.CodeUnknownParameter, strings.Repeat("x", 64) + "…", "accepted: type, project, environment, status, author, branch, since, until, q, after, limit"},
+		"limit=0":                   {wire.CodeInvalidParameter, "limit", "a number from 1 to 200"},
+		"limit=201":                 {wire.CodeInvalidParameter, "limit", "a number from 1 to 200"},
+		"limit=x":                   {wire.CodeInvalidParameter, "limit", "a number from 1 to 200"},
+		"after=x":                   {wire.CodeInvalidParameter, "after", "the next of an earlier answer"},
+		"type=lambda":               {wire.CodeInvalidParameter, "type", "worker or pages"},
+		"status=broken":             {wire.CodeInvalidParameter, "status", "one or more of " + shipbell.AcceptedStatuses + ", separated by commas"},
+		"since=yesterday":           {wire.CodeInvalidParameter, "since", "a time such as 2026-11-25T10:30:00Z, a date such as 2026-11-25, or how long ago such as 12h or 7d"},
+		"project=a&project=b":       {wire.CodeInvalidParameter, "project", "give it once"},
+		"projekt=a":                 {wire.CodeUnknownParameter, "projekt", "did you mean project?"},
+		"Status=failure":            {wire.CodeUnknownParameter, "Status", "did you mean status?"},
+		"env=production":            {wire.CodeUnknownParameter, "env", "accepted: type, project, environment, status, author, branch, since, until, q, after, limit"},
+		strings.Repeat("x", 100000): {wire.CodeUnknownParameter, strings.Repeat("x", 64) + "…", "accepted: type, project, environment, status, author, branch, since, until, q, after, limit"},
 	} {
 		p := f.refused(f.ask(http.MethodGet, "/api/v1/deployments?"+query, ""), http.StatusBadRequest, want.code)
 		if p.Param != want.param || p.Hint != want.hint {
@@ -104,12 +103,12 @@ func TestDeploymentByAnyOfItsNames(t *testing.T) {
 			t.Errorf("%s leads to %d", name, d.ID)
 		}
 	}
-	p := f.refused(f.ask(http.MethodGet, "/api/v1/deployments/1234", ""), http.StatusConflict, api.CodeAmbiguous)
+	p := f.refused(f.ask(http.MethodGet, "/api/v1/deployments/1234", ""), http.StatusConflict, wire.CodeAmbiguous)
 	if len(p.Candidates) != 2 || p.Candidates[0].ShownID != "1234-a" {
 		t.Errorf("candidates %+v", p.Candidates)
 	}
 	for _, name := range []string{"nothing", "999", "0", "-1", "api-service", strings.Repeat("x", 2000)} {
-		f.refused(f.ask(http.MethodGet, "/api/v1/deployments/"+name, ""), http.StatusNotFound, api.CodeNotFound)
+		f.refused(f.ask(http.MethodGet, "/api/v1/deployments/"+name, ""), http.StatusNotFound, wire.CodeNotFound)
 	}
 }
 

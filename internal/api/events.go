@@ -94,7 +94,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	if a.readers.Add(1) > maxReaders {
 		a.readers.Add(-1)
-		full := refuse(http.StatusServiceUnavailable, CodeTooManyReaders, "Too many streams", "this server serves "+strconv.Itoa(maxReaders)+" at most; come back later")
+		full := refuse(http.StatusServiceUnavailable, wire.CodeTooManyReaders, "Too many streams", "this server serves "+strconv.Itoa(maxReaders)+" at most; come back later")
 		full.retryAfter = fullFor
 		return full
 	}
@@ -142,7 +142,7 @@ func (a *API) follow(ctx context.Context, r *http.Request) (*feed.Reader, error)
 	case after != "":
 		since, bad := shipbell.ParseCursor(after)
 		if bad != nil {
-			return nil, badParam(CodeInvalidParameter, paramAfter, "Parameter not understood", "the id of an earlier event")
+			return nil, badParam(wire.CodeInvalidParameter, paramAfter, "Parameter not understood", "the id of an earlier event")
 		}
 		reader, err = a.Feed.Resume(bounded, since)
 	default:

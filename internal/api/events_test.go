@@ -302,7 +302,7 @@ func TestResumeFromNowhere(t *testing.T) {
 			}
 		}
 		answer := p.listen(t, "after=nonsense").answer
-		f.refused(answer, http.StatusBadRequest, api.CodeInvalidParameter)
+		f.refused(answer, http.StatusBadRequest, wire.CodeInvalidParameter)
 	})
 }
 
@@ -364,15 +364,15 @@ func TestFeedThatIsNotRead(t *testing.T) {
 		f := newFixture(t)
 		f.options.Feed = feed.New(feed.Options{Ledger: f.ledger})
 		f.api = api.New(f.options)
-		f.refused(f.serve().listen(t, "").answer, http.StatusServiceUnavailable, api.CodeStarting)
+		f.refused(f.serve().listen(t, "").answer, http.StatusServiceUnavailable, wire.CodeStarting)
 	})
 }
 
 func TestParametersOfTheStream(t *testing.T) {
 	f := newFixture(t)
 	f.withFeed()
-	f.refused(f.ask(http.MethodGet, "/api/v1/events?since=12h", ""), http.StatusBadRequest, api.CodeUnknownParameter)
-	f.refused(f.ask(http.MethodGet, "/api/v1/events?status=x", ""), http.StatusBadRequest, api.CodeInvalidParameter)
+	f.refused(f.ask(http.MethodGet, "/api/v1/events?since=12h", ""), http.StatusBadRequest, wire.CodeUnknownParameter)
+	f.refused(f.ask(http.MethodGet, "/api/v1/events?status=x", ""), http.StatusBadRequest, wire.CodeInvalidParameter)
 	if answer := f.ask(http.MethodHead, "/api/v1/events", ""); answer.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: %d", answer.StatusCode)
 	}

@@ -50,7 +50,7 @@ func (a *API) findLane(q query) (wire.Lane, error) {
 	}
 	i := slices.IndexFunc(lanes, func(l wire.Lane) bool { return string(l.Channel) == q.PathValue("id") })
 	if i < 0 {
-		return wire.Lane{}, refuse(http.StatusNotFound, CodeNotFound, "No such lane", "GET /api/v1/lanes lists all")
+		return wire.Lane{}, refuse(http.StatusNotFound, wire.CodeNotFound, "No such lane", "GET /api/v1/lanes lists all")
 	}
 	return lanes[i], nil
 }

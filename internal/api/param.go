@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/wire"
 )
 
 // The policy of this file: a parameter that is not understood is refused. One that
@@ -40,10 +41,10 @@ func checkParams(v url.Values, accepted []string) error {
 	slices.Sort(names)
 	for _, name := range names {
 		if !slices.Contains(accepted, name) {
-			return badParam(CodeUnknownParameter, cut(name, maxNamed), "Unknown parameter", nearest(name, accepted))
+			return badParam(wire.CodeUnknownParameter, cut(name, maxNamed), "Unknown parameter", nearest(name, accepted))
 		}
 		if len(v[name]) > 1 && name != repeatable {
-			return badParam(CodeInvalidParameter, name, "Parameter given twice", "give it once")
+			return badParam(wire.CodeInvalidParameter, name, "Parameter given twice", "give it once")
 		}
 	}
 	return nil
@@ -91,7 +92,7 @@ func (a *API) filter(v url.Values) (shipbell.Filter, error) {
 	f, err := shipbell.ParseFilter(v, a.Now())
 	var bad *shipbell.ParamError
 	if errors.As(err, &bad) {
-		return f, badParam(CodeInvalidParameter, bad.Param, "Parameter not understood", bad.Accepts)
+		return f, badParam(wire.CodeInvalidParameter, bad.Param, "Parameter not understood", bad.Accepts)
 	}
 	return f, err
 }
@@ -104,7 +105,7 @@ func limit(v url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxLimit {
-		return 0, badParam(CodeInvalidParameter, paramLimit, "Parameter not understood", fmt.Sprintf("a number from 1 to %d", maxLimit))
+		return 0, badParam(wire.CodeInvalidParameter, paramLimit, "Parameter not understood", fmt.Sprintf("a number from 1 to %d", maxLimit))
 	}
 	return n, nil
 }

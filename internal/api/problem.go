@@ -9,25 +9,6 @@ import (
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
-// Code says for programs why something was refused. It never changes; the words
-// beside it may.
-type Code string
-
-// All codes. docs/api.md has a line for each.
-const (
-	CodeUnknownParameter Code = "unknown_parameter"
-	CodeInvalidParameter Code = "invalid_parameter"
-	CodeInvalidJSON      Code = "invalid_json"
-	CodeUnknownChannel   Code = "unknown_channel"
-	CodeNotFound         Code = "not_found"
-	CodeNothingLive      Code = "nothing_live"
-	CodeAmbiguous        Code = "ambiguous"
-	CodeTooLarge         Code = "too_large"
-	CodeStarting         Code = "starting"
-	CodeStoreUnavailable Code = "store_unavailable"
-	CodeTooManyReaders   Code = "too_many_readers"
-)
-
 // refusal is an answer that is a [wire.Problem].
 type refusal struct {
 	status int
@@ -38,11 +19,11 @@ type refusal struct {
 // Error returns the sentence.
 func (r *refusal) Error() string { return r.Message }
 
-func refuse(status int, code Code, sentence, hint string) *refusal {
-	return &refusal{status: status, Problem: wire.Problem{Message: sentence, Code: string(code), Hint: hint}}
+func refuse(status int, code wire.Code, sentence, hint string) *refusal {
+	return &refusal{status: status, Problem: wire.Problem{Message: sentence, Code: code, Hint: hint}}
 }
 
-func badParam(code Code, name, sentence, hint string) *refusal {
+func badParam(code wire.Code, name, sentence, hint string) *refusal {
 	r := refuse(http.StatusBadRequest, code, sentence, hint)
 	r.Param = name
 	return r
@@ -61,7 +42,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			hint = store.Hint
 		}
 		a.Log.Error("could not answer a request of the API", "path", r.URL.Path, "error", err, "hint", hint)
-		told = refuse(http.StatusServiceUnavailable, CodeStoreUnavailable, "The ledger cannot be used", "try again; GET /health says more")
+		told = refuse(http.StatusServiceUnavailable, wire.CodeStoreUnavailable, "The ledger cannot be used", "try again; GET /health says more")
 		told.retryAfter = 1
 	}
 	if told.retryAfter > 0 {

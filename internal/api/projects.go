@@ -29,7 +29,7 @@ func (a *API) ready(ctx context.Context) error {
 }
 
 func starting() error {
-	r := refuse(http.StatusServiceUnavailable, CodeStarting, "The server has just started", "the ledger is being read; try again")
+	r := refuse(http.StatusServiceUnavailable, wire.CodeStarting, "The server has just started", "the ledger is being read; try again")
 	r.retryAfter = 1
 	return r
 }
@@ -57,7 +57,7 @@ func (a *API) getLive(q query) (any, error) {
 		return nil, err
 	}
 	if card.Live == nil {
-		return nil, refuse(http.StatusNotFound, CodeNothingLive, "Nothing is known to be live there", "deployments of it are known, and none that succeeded")
+		return nil, refuse(http.StatusNotFound, wire.CodeNothingLive, "Nothing is known to be live there", "of the deployments that are known of it, nobody told that one succeeded; GET /api/v1/deployments lists them")
 	}
 	return project(card), nil
 }
@@ -65,7 +65,7 @@ func (a *API) getLive(q query) (any, error) {
 func projectType(q query) (shipbell.ProjectType, error) {
 	t, err := shipbell.ParseProjectType(q.PathValue("type"))
 	if err != nil {
-		return "", refuse(http.StatusNotFound, CodeNotFound, "No such type of project", "worker or pages")
+		return "", refuse(http.StatusNotFound, wire.CodeNotFound, "No such type of project", "worker or pages")
 	}
 	return t, nil
 }
@@ -81,14 +81,14 @@ func (a *API) card(q query, t shipbell.ProjectType, name string) (board.Card, er
 	}
 	card, err := a.Board.Card(s)
 	if errors.Is(err, shipbell.ErrNotFound) {
-		return card, refuse(http.StatusNotFound, CodeNotFound, "No such project in this environment", "GET /api/v1/projects lists all, with their environments")
+		return card, refuse(http.StatusNotFound, wire.CodeNotFound, "No such project in this environment", "GET /api/v1/projects lists all, with their environments")
 	}
 	return card, err
 }
 
 func project(c board.Card) wire.Project {
 	o := wire.Project{
-		Type: c.Type, Project: c.Project, Environment: c.Environment, State: string(c.State()),
+		Type: c.Type, Project: c.Project, Environment: c.Environment, State: wire.ProjectState(c.State()),
 		Brought: briefOf(c.Brought), UnderWay: []wire.Brief{}, Failed: briefOf(c.Failed), Frozen: briefOf(c.Frozen),
 		Last: brief(c.Last), UsualSeconds: c.Usual.Seconds(),
 	}

@@ -31,11 +31,11 @@ func TestWhatIsLive(t *testing.T) {
 	if pages.Project != "docs/site" || pages.Type != shipbell.Pages {
 		t.Errorf("pages: %+v", pages)
 	}
-	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/api-service/live?environment=staging", ""), http.StatusNotFound, api.CodeNothingLive)
-	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/api-service/live?environment=x", ""), http.StatusNotFound, api.CodeNotFound)
-	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/other/live", ""), http.StatusNotFound, api.CodeNotFound)
-	f.refused(f.ask(http.MethodGet, "/api/v1/projects/lambda/other/live", ""), http.StatusNotFound, api.CodeNotFound)
-	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/other/live?env=x", ""), http.StatusBadRequest, api.CodeUnknownParameter)
+	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/api-service/live?environment=staging", ""), http.StatusNotFound, wire.CodeNothingLive)
+	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/api-service/live?environment=x", ""), http.StatusNotFound, wire.CodeNotFound)
+	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/other/live", ""), http.StatusNotFound, wire.CodeNotFound)
+	f.refused(f.ask(http.MethodGet, "/api/v1/projects/lambda/other/live", ""), http.StatusNotFound, wire.CodeNotFound)
+	f.refused(f.ask(http.MethodGet, "/api/v1/projects/worker/other/live?env=x", ""), http.StatusBadRequest, wire.CodeUnknownParameter)
 
 	all := read[wire.Projects](f, f.ask(http.MethodGet, "/api/v1/projects", ""), http.StatusOK)
 	if len(all.Projects) != 3 {
@@ -76,7 +76,7 @@ func TestBoardThatIsNotRead(t *testing.T) {
 		f.options.Board = board.New(board.Options{Ledger: f.ledger})
 		f.api = api.New(f.options)
 		answer := f.ask(http.MethodGet, "/api/v1/projects", "")
-		f.refused(answer, http.StatusServiceUnavailable, api.CodeStarting)
+		f.refused(answer, http.StatusServiceUnavailable, wire.CodeStarting)
 		if answer.Header.Get("Retry-After") != "1" {
 			t.Errorf("header %v", answer.Header)
 		}

@@ -113,23 +113,23 @@ func announcement(a shipbell.Announcement, s shipbell.Subject) wire.Announcement
 	return o
 }
 
-func urgency(u shipbell.Urgency) string {
+func urgency(u shipbell.Urgency) wire.Urgency {
 	switch u {
 	case shipbell.UrgencyLow:
-		return "low"
+		return wire.UrgencyLow
 	case shipbell.UrgencyHigh:
-		return "high"
+		return wire.UrgencyHigh
 	}
-	return "normal"
+	return wire.UrgencyNormal
 }
 
 func attempt(a shipbell.Attempt) wire.Attempt {
-	what := "post"
+	what := wire.AttemptPost
 	switch {
 	case a.Part.Obsolete():
-		what = "remove"
+		what = wire.AttemptRemove
 	case a.Edit:
-		what = "edit"
+		what = wire.AttemptEdit
 	}
 	return wire.Attempt{
 		Channel: a.Channel, Part: wire.PartOf(a.Part), What: what, Revision: a.Revision,

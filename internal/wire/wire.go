@@ -135,12 +135,32 @@ const (
 	AnnouncementTold    AnnouncementState = "told"    // not needed: another message told it
 )
 
+// Urgency orders what is to be shown.
+type Urgency string
+
+// The urgencies.
+const (
+	UrgencyLow    Urgency = "low"    // an edit that can wait
+	UrgencyNormal Urgency = "normal" // a first post, and the end of a deployment
+	UrgencyHigh   Urgency = "high"   // an alert
+)
+
+// AttemptKind says what was tried.
+type AttemptKind string
+
+// The kinds of attempts.
+const (
+	AttemptPost   AttemptKind = "post"   // a new message
+	AttemptEdit   AttemptKind = "edit"   // another text for the message
+	AttemptRemove AttemptKind = "remove" // the message goes
+)
+
 // Announcement is the deployment in one channel.
 type Announcement struct {
 	Channel shipbell.ChannelID `json:"channel"`
 	Part    Part               `json:"part"`
 	State   AnnouncementState  `json:"state"`
-	Urgency string             `json:"urgency"` // low, normal or high
+	Urgency Urgency            `json:"urgency"`
 	// Shown is the revision that the channel shows, 0 for none; Wanted is the one
 	// that it should.
 	Shown  shipbell.Revision `json:"shown"`
@@ -155,7 +175,7 @@ type Announcement struct {
 type Attempt struct {
 	Channel  shipbell.ChannelID `json:"channel"`
 	Part     Part               `json:"part"`
-	What     string             `json:"what"` // post, edit or remove
+	What     AttemptKind        `json:"what"`
 	Revision shipbell.Revision  `json:"revision"`
 	At       time.Time          `json:"at"`
 	TookMs   int64              `json:"tookMs"`
@@ -182,12 +202,27 @@ type Deployments struct {
 	Unlisted int `json:"unlisted,omitempty"`
 }
 
+// ProjectState says how a project is, in one word.
+type ProjectState string
+
+// The states of a project.
+const (
+	ProjectFrozen   ProjectState = "frozen"    // production did not move
+	ProjectFailing  ProjectState = "failing"   // the newest outcome is a failure
+	ProjectUnderWay ProjectState = "under_way" // something is going out
+	ProjectLive     ProjectState = "live"      // what is live is the newest
+	// ProjectAnnounced: nothing is known to have succeeded, and of the newest one
+	// nobody told how it ended.
+	ProjectAnnounced ProjectState = "announced"
+	ProjectUnknown   ProjectState = "unknown" // nothing has succeeded that is known of
+)
+
 // Project says how one environment of a project is.
 type Project struct {
 	Type        shipbell.ProjectType `json:"type"`
 	Project     string               `json:"project"`
 	Environment string               `json:"environment"`
-	State       string               `json:"state"`
+	State       ProjectState         `json:"state"`
 	// Commit is what is live was built from, also where an older version was put
 	// back; left out where it is not known.
 	Commit   string      `json:"commit,omitempty"`
@@ -295,7 +330,7 @@ type Replay struct {
 // Problem is the body of a refusal.
 type Problem struct {
 	Message string `json:"error"`
-	Code    string `json:"code"`
+	Code    Code   `json:"code"`
 	// Field is where in a body, and Param which parameter is the matter.
 	Field string `json:"field,omitempty"`
 	Param string `json:"param,omitempty"`
