@@ -169,6 +169,7 @@ func TestBadges(t *testing.T) {
 	f.record(func(e *shipbell.Event) { e.Project, e.Status = "failing", shipbell.Failure })
 	f.record(func(e *shipbell.Event) { e.Project = "going-out" })
 	f.record(func(e *shipbell.Event) { e.Environment, e.Status = "staging", shipbell.Success })
+	f.record(func(e *shipbell.Event) { e.Project, e.At = "announced", e.At.Add(-48*time.Hour) })
 	for i, v := range hostile {
 		f.record(func(e *shipbell.Event) {
 			e.Project, e.Tag, e.Status = "hostile"+string(rune('a'+i)), v, shipbell.Success
