@@ -18,6 +18,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/channel/console"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
 	"github.com/shipbell/shipbell/internal/config"
@@ -64,6 +65,7 @@ type App struct {
 	asks       *asking // nil when Cloudflare is not asked
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
+	gate       *access.Gate
 	http       *http.Server
 	silent     *silentConns
 	listener   net.Listener
@@ -134,16 +136,19 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	})
 	a.asks = a.makeAsking(o, table.Projects, now)
 	o.Log.Hide(o.Settings.WebhookSecret)
+	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	a.gate = access.New(access.Options{
+		Ledger: a.ledger, PushToken: a.token, Loopback: isLoopback(a.listener.Addr()), Now: now, Log: a.log,
+	})
 	a.http = web.New(web.Options{
-		Ledger: a.ledger, Token: a.token, Channels: a.channels,
+		Ledger: a.ledger, Gate: a.gate, Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
 		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
 	}).HTTPServer()
 	a.silent = watchSilent(a.http)
-	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	return nil
 }
 
@@ -234,6 +239,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
+	group.Go(func() { _ = a.gate.Run(ctx) })
 	group.Go(func() { a.replicas.while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })

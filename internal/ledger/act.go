@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -199,6 +200,23 @@ func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act)
 			return err
 		}
 		return l.keep(tx, a)
+	})
+}
+
+// UseToken stores when a token was last used, unless it is revoked or gone.
+func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time) error {
+	return l.update(ctx, func(tx Tx) error {
+		tokens, err := tx.Tokens()
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			if t.ID == id && t.RevokedAt.IsZero() && at.After(t.LastUsed) {
+				t.LastUsed = at
+				return tx.PutToken(t)
+			}
+		}
+		return nil
 	})
 }
 

@@ -27,7 +27,7 @@ const hookAuth = "cf-webhook-auth"
 // made and expects an answer in the 200s.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	if !equal(r.Header.Get(hookAuth), s.secret) {
-		s.refuse(w, r)
+		s.refuseToken(w, r)
 		return
 	}
 	body, ok := s.body(w, r)
