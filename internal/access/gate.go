@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/outbound"
 )
 
 // Ledger is what the gate asks of the ledger.
@@ -28,6 +29,12 @@ type Options struct {
 	PushToken string
 	// Loopback is set where the server listens on loopback addresses alone.
 	Loopback bool
+	// Actions lets GitHub Actions push; nil does not.
+	Actions *Actions
+	// Cloudflare lets those in whom Cloudflare Access vouches for; nil does not.
+	Cloudflare *Cloudflare
+	// HTTP is the client by which the keys of both are asked for.
+	HTTP *outbound.Client
 	// Now tells the time by which sessions end; nil means the system clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -60,12 +67,14 @@ func (u *Unavailable) Error() string { return u.Reason }
 // use. Make one with New.
 type Gate struct {
 	Options
-	push     shipbell.TokenHash
-	tokens   tokens
-	uses     uses
-	sessions sessions
-	tarpit   *tarpit
-	origins  *http.CrossOriginProtection
+	push       shipbell.TokenHash
+	tokens     tokens
+	uses       uses
+	sessions   sessions
+	actions    *issuer // nil without Actions
+	cloudflare *issuer // nil without Cloudflare
+	tarpit     *tarpit
+	origins    *http.CrossOriginProtection
 }
 
 // New makes a gate.
@@ -76,7 +85,7 @@ func New(o Options) *Gate {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gate{
+	g := &Gate{
 		Options:  o,
 		push:     HashToken(o.PushToken),
 		tokens:   tokens{ledger: o.Ledger},
@@ -85,14 +94,21 @@ func New(o Options) *Gate {
 		tarpit:   newTarpit(),
 		origins:  http.NewCrossOriginProtection(),
 	}
+	if a := o.Actions; a != nil {
+		g.actions = newIssuer(a.Issuer, "", []string{a.Audience}, o.HTTP, o.Now)
+	}
+	if c := o.Cloudflare; c != nil {
+		g.cloudflare = newIssuer(c.Issuer, c.Issuer+certsPath, c.Audiences, o.HTTP, o.Now)
+	}
+	return g
 }
 
 // HashToken returns the form in which a token is stored.
 func HashToken(token string) shipbell.TokenHash { return sha256.Sum256([]byte(token)) }
 
 // Admit lets a request pass to a route, and returns it with the visitor in its
-// context. A session that is used is renewed on w. The error is one of the above
-// or an [*Unavailable].
+// context. A session that is used is renewed on w. The error is one of the above,
+// an [*Unlisted] or an [*Unavailable].
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, route Route) (*http.Request, error) {
 	if route.Need == shipbell.ScopeNone && !route.Page {
 		return r, g.sameOrigin(r)
@@ -154,6 +170,9 @@ func (g *Gate) visitor(r *http.Request, push bool) (shipbell.Visitor, means, err
 	if v, err := g.session(r); !errors.Is(err, ErrStranger) {
 		return v, bySession, err
 	}
+	if v, err := g.vouched(r); !errors.Is(err, ErrStranger) {
+		return v, byProxy, err
+	}
 	switch {
 	case by != byNothing:
 		return shipbell.Visitor{}, byNothing, ErrWrong
@@ -168,6 +187,9 @@ func (g *Gate) bearer(ctx context.Context, token string) (shipbell.Visitor, erro
 	hash := HashToken(token)
 	if g.PushToken != "" && equal(hash, g.push) {
 		return shipbell.Visitor{Name: PushTokenName, Scope: shipbell.ScopePush}, nil
+	}
+	if g.actions != nil && g.actions.signed(token) {
+		return g.workflow(ctx, token)
 	}
 	if !isToken(token) {
 		return shipbell.Visitor{}, ErrWrong

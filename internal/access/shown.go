@@ -45,8 +45,9 @@ func Address(r *http.Request) string {
 }
 
 // Open reports whether the server is open to this machine without a token: it
-// listens on loopback addresses alone, and nobody made a token to look with.
-func (g *Gate) Open() bool { return g.Loopback && !g.HasTokens() }
+// listens on loopback addresses alone, nobody made a token to look with, and nobody
+// vouches for anybody.
+func (g *Gate) Open() bool { return g.Loopback && g.Cloudflare == nil && !g.HasTokens() }
 
 // direct reports whether a request comes from a program on this machine that
 // asked for this machine. A page on the web can have its own name point here, and

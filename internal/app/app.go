@@ -39,9 +39,10 @@ const sweepEvery = time.Hour
 
 // Checks reject settings that only other packages understand.
 var Checks = map[string]func(string) error{
-	"TELEGRAM_CHAT_ID": func(v string) error { _, err := telegram.ParseChats(v); return err },
-	"WORKER_PROJECTS":  func(v string) error { _, err := route.ParsePatterns(v); return err },
-	"PAGE_PROJECTS":    func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"TELEGRAM_CHAT_ID":         func(v string) error { _, err := telegram.ParseChats(v); return err },
+	"WORKER_PROJECTS":          func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"PAGE_PROJECTS":            func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"GITHUB_OIDC_REPOSITORIES": func(v string) error { _, err := access.ParseRepositories(v); return err },
 }
 
 // Options are what a server is made of.
@@ -139,9 +140,9 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	a.gate = access.New(access.Options{
-		Ledger: a.ledger, PushToken: a.token, Loopback: isLoopback(a.listener.Addr()), Now: now, Log: a.log,
-	})
+	if a.gate, err = a.makeGate(o, now); err != nil {
+		return err
+	}
 	a.http = web.New(web.Options{
 		Ledger: a.ledger, Gate: a.gate, Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
@@ -240,6 +241,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
 	group.Go(func() { _ = a.gate.Run(ctx) })
+	group.Go(a.sayWhoMay)
 	group.Go(func() { a.replicas.while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })

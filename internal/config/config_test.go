@@ -44,6 +44,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Settings{
 		Listen: "127.0.0.1:8787", Store: config.Store{Data: s.Store.Data, Connections: 8, Timeout: 10 * time.Second}, TelegramAPI: "https://api.telegram.org",
 		Cloudflare: config.Cloudflare{API: "https://api.cloudflare.com/client/v4", Interval: time.Minute},
+		Access:     config.Access{Audience: "shipbell", Issuer: "https://token.actions.githubusercontent.com"},
 		Retention:  400 * 24 * time.Hour, LogLevel: "info",
 	}
 	if !reflect.DeepEqual(s, want) {

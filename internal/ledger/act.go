@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/shipbell/shipbell"
 )
@@ -181,43 +180,6 @@ func (l *Ledger) Acts(ctx context.Context, before int64, n int) ([]shipbell.Act,
 		return err
 	})
 	return acts, err
-}
-
-// Tokens returns all named tokens, the revoked ones too.
-func (l *Ledger) Tokens(ctx context.Context) ([]shipbell.Token, error) {
-	var tokens []shipbell.Token
-	err := l.store.View(ctx, func(tx Tx) (err error) {
-		tokens, err = tx.Tokens()
-		return err
-	})
-	return tokens, err
-}
-
-// PutToken stores a token with what was done, unless the act is the zero Act.
-func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act) error {
-	return l.update(ctx, func(tx Tx) error {
-		if err := tx.PutToken(t); err != nil || a.What == "" {
-			return err
-		}
-		return l.keep(tx, a)
-	})
-}
-
-// UseToken stores when a token was last used, unless it is revoked or gone.
-func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time) error {
-	return l.update(ctx, func(tx Tx) error {
-		tokens, err := tx.Tokens()
-		if err != nil {
-			return err
-		}
-		for _, t := range tokens {
-			if t.ID == id && t.RevokedAt.IsZero() && at.After(t.LastUsed) {
-				t.LastUsed = at
-				return tx.PutToken(t)
-			}
-		}
-		return nil
-	})
 }
 
 // Secret returns a secret that the ledger keeps for itself, and keeps the one

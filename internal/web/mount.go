@@ -122,6 +122,7 @@ func prefersHTML(r *http.Request) bool {
 // refuse answers who does not pass.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route access.Route, err error) {
 	var unavailable *access.Unavailable
+	var unlisted *access.Unlisted
 	contract := route.Path == notifyPath || route.Path == statePath
 	person := route.Page && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 	switch {
@@ -131,12 +132,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route access.Rou
 		fail(w, http.StatusServiceUnavailable, problem{Error: "Not known who you are", Code: "access_unavailable", Hint: unavailable.Hint})
 	case errors.Is(err, access.ErrCrossOrigin):
 		fail(w, http.StatusForbidden, problem{Error: "Cross-site request", Code: "cross_origin", Hint: "another web site made this browser ask; do it on a page of this server"})
+	case errors.As(err, &unlisted):
+		s.Log.Warn("refused a workflow of another repository", "repository", unlisted.Name, "id", unlisted.ID)
+		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_repository", Hint: unlisted.Error()})
 	case errors.Is(err, access.ErrForbidden):
 		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden", Hint: "this needs a token of scope " + string(route.Need)})
 	case errors.Is(err, access.ErrStranger) && person:
 		http.Redirect(w, r, SignInPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	case contract:
-		s.refuseToken(w, r)
+		s.refuseToken(w, r, err)
 	case errors.Is(err, access.ErrWrong) && s.Gate.Mistake(r) != nil:
 		s.turnAway(w)
 	default:
@@ -156,12 +160,12 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 
 // refuseToken answers a wrong token in the words of the contract, late when its
 // address has sent many.
-func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request) {
+func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) {
 	if s.Gate.Mistake(r) != nil {
 		s.turnAway(w)
 		return
 	}
-	s.Log.Warn("refused a wrong or missing token", "path", r.URL.Path, "address", access.Address(r))
+	s.Log.Warn("refused a wrong or missing token", "path", r.URL.Path, "address", access.Address(r), "reason", why)
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	w.WriteHeader(http.StatusUnauthorized)
