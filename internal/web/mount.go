@@ -56,6 +56,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	if _, taken := paths["/"]; !taken {
 		mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
 			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
 		})
 	}
