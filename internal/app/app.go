@@ -67,6 +67,7 @@ type App struct {
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
 	gate       *access.Gate
+	served     []access.Route
 	http       *http.Server
 	silent     *silentConns
 	listener   net.Listener
@@ -143,12 +144,13 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if a.gate, err = a.makeGate(o, now); err != nil {
 		return err
 	}
-	a.http = web.New(web.Options{
+	side := web.New(web.Options{
 		Ledger: a.ledger, Gate: a.gate, Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
 		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
-	}).HTTPServer()
+	})
+	a.served, a.http = side.Routes(), side.HTTPServer()
 	a.silent = watchSilent(a.http)
 	return nil
 }
@@ -214,6 +216,9 @@ func (a *App) URL() string {
 
 // Token returns the token that a push must bear, and whether this start made it.
 func (a *App) Token() (token string, made bool) { return a.token, a.madeToken }
+
+// Routes returns all that can be asked of the server, with what each needs.
+func (a *App) Routes() []access.Route { return a.served }
 
 // Console reports whether messages are printed because no channel is configured.
 func (a *App) Console() bool { return len(a.telegrams) == 0 }
