@@ -169,9 +169,9 @@ func TestTokensComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.is("before there is one", request(http.MethodGet, bearer(access.NewToken())...), need(shipbell.ScopeRead), access.ErrWrong)
-		r := request(http.MethodGet, bearer(f.token("wall", shipbell.ScopeRead))...)
 		time.Sleep(300 * time.Millisecond)
-		f.is("soon after it was made", r, need(shipbell.ScopeRead), nil)
+		r := request(http.MethodGet, bearer(f.token("wall", shipbell.ScopeRead))...)
+		f.is("as soon as it was made", r, need(shipbell.ScopeRead), nil)
 
 		replica := *f
 		replica.gate = f.open()

@@ -13,9 +13,9 @@ import (
 )
 
 // How long the tokens that were read stay true: a token that was revoked, here or
-// on another replica, ends within the first. One that is not among them is looked
-// for again after the second, so that a new one works soon and any number of wrong
-// ones costs the store the same.
+// on another replica, ends within the first. For one that is not among them they
+// are read again at once, and at most once in the second, so that a new one works
+// soon and any number of wrong ones costs the store the same.
 const (
 	tokensFor = 2 * time.Second
 	missFor   = 250 * time.Millisecond
@@ -49,20 +49,25 @@ type tokens struct {
 
 	mu     sync.Mutex
 	readAt time.Time
+	missAt time.Time // when they were last read for one that was not among them
 	good   []shipbell.Token
 	err    error
 }
 
-// get returns the tokens, read again where they are older than that. The caller
-// must not change them.
-func (t *tokens) get(ctx context.Context, age time.Duration) ([]shipbell.Token, error) {
+// get returns the tokens, read again where they are old, or where one is missed.
+// The caller must not change them.
+func (t *tokens) get(ctx context.Context, missed bool) ([]shipbell.Token, error) {
 	if t.ledger == nil {
 		return nil, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.readAt.IsZero() && time.Since(t.readAt) < age {
+	again := missed && time.Since(t.missAt) >= missFor
+	if !again && !t.readAt.IsZero() && time.Since(t.readAt) < tokensFor {
 		return t.good, t.err
+	}
+	if missed {
+		t.missAt = time.Now()
 	}
 	// Others wait for this answer too: the end of one request is not its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
@@ -79,8 +84,8 @@ func (t *tokens) get(ctx context.Context, age time.Duration) ([]shipbell.Token, 
 
 // find returns the good token that is meant, or ErrWrong.
 func (t *tokens) find(ctx context.Context, is func(shipbell.Token) bool) (shipbell.Token, error) {
-	for _, age := range []time.Duration{tokensFor, missFor} {
-		good, err := t.get(ctx, age)
+	for _, missed := range []bool{false, true} {
+		good, err := t.get(ctx, missed)
 		if err != nil {
 			return shipbell.Token{}, err
 		}
@@ -100,7 +105,7 @@ func (t *tokens) find(ctx context.Context, is func(shipbell.Token) bool) (shipbe
 // HasTokens reports whether there is a token to look with. Where that cannot be
 // found out it says yes, because what follows from no is more.
 func (g *Gate) HasTokens() bool {
-	good, err := g.tokens.get(context.Background(), tokensFor)
+	good, err := g.tokens.get(context.Background(), false)
 	return err != nil || slices.ContainsFunc(good, func(t shipbell.Token) bool { return t.Scope.Allows(shipbell.ScopeRead) })
 }
 
