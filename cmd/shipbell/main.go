@@ -55,6 +55,7 @@ type cli struct {
 	Why     whyCmd     `cmd:"" help:"Tell all that is known of a deployment, and why its message says what it says."`
 	Poll    pollCmd    `cmd:"" help:"Ask Cloudflare once, and print what was heard."`
 	Lanes   lanesCmd   `cmd:"" help:"Show the channels' delivery lanes, or resume one."`
+	Token   tokenCmd   `cmd:"" help:"Make, list and revoke tokens: who may push, look and administer."`
 	Db      dbCmd      `cmd:"" help:"Back up the ledger, or copy it into another database."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/channel/console"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
@@ -40,9 +41,10 @@ const sweepEvery = time.Hour
 
 // Checks reject settings that only other packages understand.
 var Checks = map[string]func(string) error{
-	"TELEGRAM_CHAT_ID": func(v string) error { _, err := telegram.ParseChats(v); return err },
-	"WORKER_PROJECTS":  func(v string) error { _, err := route.ParsePatterns(v); return err },
-	"PAGE_PROJECTS":    func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"TELEGRAM_CHAT_ID":         func(v string) error { _, err := telegram.ParseChats(v); return err },
+	"WORKER_PROJECTS":          func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"PAGE_PROJECTS":            func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"GITHUB_OIDC_REPOSITORIES": func(v string) error { _, err := access.ParseRepositories(v); return err },
 }
 
 // Options are what a server is made of.
@@ -68,6 +70,8 @@ type App struct {
 	asks       *asking // nil when Cloudflare is not asked
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
+	gate       *access.Gate
+	served     []access.Route
 	http       *http.Server
 	silent     *silentConns
 	listener   net.Listener
@@ -142,16 +146,20 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	})
 	a.asks = a.makeAsking(o, table.Projects, now)
 	o.Log.Hide(o.Settings.WebhookSecret)
-	a.http = web.New(web.Options{
-		Ledger: a.ledger, Token: a.token, Channels: a.channels,
-		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
-		Version: o.Version, Started: now(), Now: now, Log: a.log,
-		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
-	}).HTTPServer()
-	a.silent = watchSilent(a.http)
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	if a.gate, err = a.makeGate(o, now); err != nil {
+		return err
+	}
+	side := web.New(web.Options{
+		Ledger: a.ledger, Gate: a.gate, Match: matchProject, Channels: a.channels,
+		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
+		Version: o.Version, Started: now(), Now: now, Log: a.log,
+		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
+	})
+	a.served, a.http = side.Routes(), side.HTTPServer()
+	a.silent = watchSilent(a.http)
 	return nil
 }
 
@@ -217,6 +225,9 @@ func (a *App) URL() string {
 // Token returns the token that a push must bear, and whether this start made it.
 func (a *App) Token() (token string, made bool) { return a.token, a.madeToken }
 
+// Routes returns all that can be asked of the server, with what each needs.
+func (a *App) Routes() []access.Route { return a.served }
+
 // Console reports whether messages are printed because no channel is configured.
 func (a *App) Console() bool { return len(a.telegrams) == 0 }
 
@@ -245,6 +256,8 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { a.replicas.while(ctx, leaseLists, a.enlist) })
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
+	group.Go(func() { _ = a.gate.Run(ctx) })
+	group.Go(a.sayWhoMay)
 	group.Go(func() { a.replicas.while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })
