@@ -55,6 +55,8 @@ type Table struct {
 	Admins           string `name:"admins" setting:"SHIPBELL_ADMINS" placeholder:"ADDRESS,…" accepts:"e-mail addresses separated by commas" help:"Who may administer of those for whom Cloudflare Access vouches."`
 	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
 	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
+	PublicBadges     string `name:"public-badges" setting:"SHIPBELL_PUBLIC_BADGES" fallback:"off" placeholder:"on|off" accepts:"on or off" help:"Let everybody see the badges of projects, as the pages of code hosts need."`
+	BaseURL          string `name:"base-url" setting:"SHIPBELL_BASE_URL" placeholder:"URL" accepts:"an http or https address" help:"Address of this server in feeds; the one that was asked unless given."`
 	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
 	LogLevel         string `name:"log-level" setting:"SHIPBELL_LOG_LEVEL" fallback:"info" placeholder:"LEVEL" accepts:"debug, info, warn or error" help:"Least level that is logged."`
 }
@@ -73,6 +75,8 @@ type Settings struct {
 	Access         Access
 	WorkerProjects string
 	PageProjects   string
+	PublicBadges   bool
+	BaseURL        string // empty: the one that was asked
 	Retention      time.Duration
 	LogLevel       string
 }
@@ -305,6 +309,18 @@ func (l *loader) dataDir(given string) string {
 	return dir
 }
 
+// on reads a setting that is on or off.
+func (l *loader) on(setting, value string) bool {
+	switch strings.ToLower(value) {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	l.problem(setting, "%q cannot be understood", value)
+	return false
+}
+
 type loader struct {
 	Sources
 	dotEnv   map[string]string
@@ -441,12 +457,11 @@ func (l *loader) settings(t Table) Settings {
 		l.problem("TELEGRAM_BOT_TOKEN", "is needed together with TELEGRAM_CHAT_ID")
 	}
 	l.checkServer("TELEGRAM_API_URL", t.TelegramAPIURL)
-	switch strings.ToLower(t.TelegramLimits) {
-	case "on":
-	case "off":
-		s.TelegramFree = true
-	default:
-		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
+	s.TelegramFree = !l.on("TELEGRAM_LIMITS", t.TelegramLimits)
+	s.PublicBadges = l.on("SHIPBELL_PUBLIC_BADGES", t.PublicBadges)
+	s.BaseURL = strings.TrimSuffix(t.BaseURL, "/")
+	if t.BaseURL != "" {
+		l.checkServer("SHIPBELL_BASE_URL", t.BaseURL)
 	}
 	s.WebhookSecret = t.WebhookSecret
 	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {
