@@ -19,10 +19,12 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
+	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/channel/console"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/dispatch"
+	"github.com/shipbell/shipbell/internal/feed"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/render"
@@ -63,6 +65,8 @@ type App struct {
 	replicas   *replicas // nil when this server is alone
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
+	feed       *feed.Feed
+	board      *board.Board
 	asks       *asking // nil when Cloudflare is not asked
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
@@ -123,8 +127,12 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Now:    now,
 		Asked:  o.Settings.Cloudflare.Token != "",
 		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
-		Log:    a.log,
+
+		Committed: func() { a.feed.Wake() },
+		Log:       a.log,
 	})
+	a.board = board.New(board.Options{Ledger: a.ledger, Now: now, Log: a.log})
+	a.feed = feed.New(feed.Options{Ledger: a.ledger, First: a.board.Apply, Log: a.log})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Ledger:     a.ledger,
 		Channels:   channels,
@@ -243,6 +251,9 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() { a.replicas.store.Listen(ctx, a.heard()) })
 	}
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
+	group.Go(func() { _ = a.feed.Run(ctx) })
+	group.Go(func() { _ = a.board.Run(ctx) })
+	group.Go(func() { a.replicas.while(ctx, leaseLists, a.enlist) })
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
 	group.Go(func() { _ = a.gate.Run(ctx) })

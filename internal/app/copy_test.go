@@ -12,10 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/faketelegram"
+	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/pgtest"
 )
 
@@ -28,7 +31,7 @@ func dump(t *testing.T, dir string) map[string][]string {
 	}
 	defer db.Close()
 	all := make(map[string][]string)
-	for _, table := range []string{"meta", "places", "lanes", "deployments", "events", "keys", "announcements", "attempts", "merged", "watches", "bulletins", "memories"} {
+	for _, table := range []string{"meta", "places", "lanes", "deployments", "events", "keys", "announcements", "attempts", "merged", "watches", "bulletins", "memories", "words", "listed", "changes", "tokens", "acts"} {
 		from := table
 		if table == "keys" {
 			from = "all_keys" // those that were added lately lie apart
@@ -176,7 +179,11 @@ func fill(t *testing.T, where config.Store, n int) {
 			t.Fatal(err)
 		}
 	}
-	if err := store.Close(); err != nil {
+	l := ledger.New(ledger.Options{Store: store})
+	_, err = l.List(t.Context(), shipbell.Filter{}, shipbell.Position{}, 1) // fills the lists
+	err = errors.Join(err, l.PutToken(t.Context(), shipbell.Token{ID: "tk_1", Name: "ci", Scope: shipbell.ScopePush, MadeAt: time.Now()},
+		shipbell.Act{Who: "anna", What: shipbell.ActTokenMade}), store.Close())
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	leaseWatch shipbell.LeaseName = "watch" // asking Cloudflare, and looking at what does not end
 	leaseSweep shipbell.LeaseName = "sweep"
+	leaseLists shipbell.LeaseName = "lists" // bringing the lists up to date
 )
 
 // netEvery is how often a lane of several replicas looks for work of which it was
@@ -125,7 +126,7 @@ func (a *App) heard() postgres.Heard {
 		Freed: a.replicas.keeper.Nudge,
 		Asked: a.asks.wake,
 
-		Changed: func() {},
+		Changed: a.feed.Wake,
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 // Ledger is what a board asks of the ledger.
 type Ledger interface {
 	Places(ctx context.Context) ([]shipbell.Place, error)
+	Unlisted(ctx context.Context) (int, error)
 	Recent(ctx context.Context, p shipbell.Place, n int) ([]shipbell.Deployment, error)
 	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
 	Brought(ctx context.Context, d shipbell.Deployment) (shipbell.Deployment, error)
@@ -33,9 +34,16 @@ const (
 	// and usualAtLeast how many there must be.
 	usual        = 20
 	usualAtLeast = 3
-	// abandoned is the age at which a deployment without an outcome is not shown as
-	// under way any more: most pushes are never heard of again.
+	// abandoned is the age at which a deployment without an outcome does not count as
+	// under way any more, and forgotten that of one that was only announced: most
+	// pushes are never heard of again.
 	abandoned = 24 * time.Hour
+	forgotten = time.Hour
+	// listedEnough is how many deployments the lists may lack when the board reads
+	// them: so many are taken in by the first look.
+	listedEnough = 1000
+	// keptUnderWay bounds those under way on a card.
+	keptUnderWay = 8
 )
 
 // Spot is what a card is about.
@@ -77,8 +85,16 @@ const (
 	StateFailing  State = "failing"   // the newest outcome is a failure
 	StateUnderWay State = "under_way" // something is going out
 	StateLive     State = "live"
-	StateUnknown  State = "unknown" // nothing has succeeded that is known of
+	// StateAnnounced: nothing is known to have succeeded, and of the newest one
+	// nobody told how it ended.
+	StateAnnounced State = "announced"
+	StateUnknown   State = "unknown" // nothing has succeeded that is known of
 )
+
+// States returns the states in the order in which people should see them.
+func States() []State {
+	return []State{StateFrozen, StateFailing, StateUnderWay, StateLive, StateAnnounced, StateUnknown}
+}
 
 // State returns the card's state.
 func (c Card) State() State {
@@ -91,6 +107,8 @@ func (c Card) State() State {
 		return StateUnderWay
 	case c.Live != nil:
 		return StateLive
+	case c.Last.Status == shipbell.Announced:
+		return StateAnnounced
 	}
 	return StateUnknown
 }
@@ -123,6 +141,8 @@ type Board struct {
 
 	mu      sync.RWMutex
 	cards   map[Spot]Card
+	spots   map[shipbell.DeploymentID]Spot // where a deployment is shown
+	changed map[Spot]int64                 // the version at which a change was last taken in
 	version int64
 	ready   chan struct{}
 	early   []ledger.News // told before the ledger was read
@@ -137,7 +157,7 @@ func New(o Options) *Board {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Board{Options: o, cards: make(map[Spot]Card), ready: make(chan struct{}), again: make(chan shipbell.Place, 1024)}
+	return &Board{Options: o, cards: make(map[Spot]Card), changed: make(map[Spot]int64), spots: make(map[shipbell.DeploymentID]Spot), ready: make(chan struct{}), again: make(chan shipbell.Place, 1024)}
 }
 
 // Ready is closed once the board has read the ledger.
@@ -155,10 +175,10 @@ func (b *Board) Cards() ([]Card, int64) {
 	}
 	version := b.version
 	b.mu.RUnlock()
-	ranks := map[State]int{StateFrozen: 0, StateFailing: 1, StateUnderWay: 2, StateLive: 3, StateUnknown: 4}
+	states := States()
 	slices.SortFunc(cards, func(x, y Card) int {
 		return cmp.Or(
-			cmp.Compare(ranks[x.State()], ranks[y.State()]),
+			cmp.Compare(slices.Index(states, x.State()), slices.Index(states, y.State())),
 			y.Last.StartedAt.Compare(x.Last.StartedAt),
 			cmp.Compare(x.Project, y.Project), cmp.Compare(x.Environment, y.Environment), cmp.Compare(x.Type, y.Type),
 		)
@@ -180,7 +200,11 @@ func (b *Board) Card(s Spot) (Card, error) {
 // current leaves out what is not to be taken for under way any more.
 func (c Card) current(now time.Time) Card {
 	c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool {
-		return now.Sub(d.StartedAt) > abandoned || c.Live != nil && d.Status == shipbell.Announced && d.StartedAt.Before(c.Live.StartedAt)
+		old := abandoned
+		if d.Status == shipbell.Announced {
+			old = forgotten
+		}
+		return now.Sub(d.StartedAt) > old || c.Live != nil && d.StartedAt.Before(c.Live.StartedAt)
 	})
 	return c
 }
@@ -192,7 +216,7 @@ func (b *Board) Run(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errBehind) {
 			b.Log.Warn("could not read what is live where; trying again", "error", err)
 		}
 		select {
@@ -213,7 +237,13 @@ func (b *Board) Run(ctx context.Context) error {
 	}
 }
 
+// errBehind says that the lists lack so much that cards made of them would be wrong.
+var errBehind = errors.New("the lists are being brought up to date")
+
 func (b *Board) load(ctx context.Context) error {
+	if left, err := b.Ledger.Unlisted(ctx); err != nil || left > listedEnough {
+		return cmp.Or(err, errBehind)
+	}
 	places, err := b.Ledger.Places(ctx)
 	if err != nil {
 		return err
@@ -233,8 +263,12 @@ func (b *Board) load(ctx context.Context) error {
 	return nil
 }
 
-// reload makes the cards of a place anew.
+// reload makes the cards of a place anew. One that changes meanwhile stays as it is,
+// and is read once more: what was read may be older.
 func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
+	b.mu.RLock()
+	before := b.version
+	b.mu.RUnlock()
 	newest, err := b.Ledger.Recent(ctx, p, recent)
 	if err != nil {
 		return err
@@ -255,7 +289,11 @@ func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
 	defer b.mu.Unlock()
 	b.version++
 	for s, c := range made {
-		b.cards[s] = c
+		if b.changed[s] > before {
+			b.askAnew(c.Last)
+			continue
+		}
+		b.put(s, c)
 	}
 	return nil
 }
@@ -316,6 +354,7 @@ func (c Card) with(d shipbell.Deployment) Card {
 		slices.SortFunc(c.UnderWay, func(x, y shipbell.Deployment) int {
 			return cmp.Or(y.StartedAt.Compare(x.StartedAt), cmp.Compare(y.ID, x.ID))
 		})
+		c.UnderWay = c.UnderWay[:min(keptUnderWay, len(c.UnderWay))]
 	case d.Status == shipbell.Success:
 		c = c.withSuccess(d)
 	case d.Status == shipbell.Failure && (c.Failed == nil || c.Failed.ID == d.ID || !d.StartedAt.Before(c.Failed.StartedAt)):
@@ -374,43 +413,75 @@ func (b *Board) Apply(news []ledger.News) {
 			continue
 		}
 		s := spotOf(d)
-		for other, c := range b.cards {
-			if other != s && other.Project == s.Project && c.holds(d.ID) {
-				b.drop(d.ID) // what it is named, or where it goes, became known
-			}
+		if before, shown := b.spots[d.ID]; shown && before != s {
+			b.drop(d.ID) // what it is named, or where it goes, became known
 		}
 		c, known := b.cards[s]
 		c.Spot = s
 		lost := known && c.lost(d)
 		before := c.Live
 		c = c.with(d)
-		b.cards[s] = c
+		b.put(s, c)
+		b.changed[s] = b.version
 		if lost || c.Live != nil && c.Live.Commit == "" && (before == nil || before.ID != c.Live.ID) {
 			b.askAnew(d)
 		}
 	}
 }
 
-func (c Card) holds(id shipbell.DeploymentID) bool {
-	is := func(d *shipbell.Deployment) bool { return d != nil && d.ID == id }
-	return c.Last.ID == id || is(c.Live) || is(c.Failed) || is(c.Frozen) ||
-		slices.ContainsFunc(c.UnderWay, func(d shipbell.Deployment) bool { return d.ID == id })
+// put stores a card, and where its deployments are shown.
+func (b *Board) put(s Spot, c Card) {
+	for id := range b.cards[s].shows {
+		delete(b.spots, id)
+	}
+	for id := range c.shows {
+		b.spots[id] = s
+	}
+	b.cards[s] = c
 }
 
-// drop makes the cards anew that show a deployment which is not theirs any more.
-func (b *Board) drop(id shipbell.DeploymentID) {
-	for s, c := range b.cards {
-		if !c.holds(id) {
-			continue
+// shows calls yield for each deployment that the card shows.
+func (c Card) shows(yield func(shipbell.DeploymentID) bool) {
+	for _, d := range []*shipbell.Deployment{&c.Last, c.Live, c.Failed, c.Frozen} {
+		if d != nil && d.ID != 0 && !yield(d.ID) {
+			return
 		}
-		c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool { return d.ID == id })
-		last := c.Last
-		b.cards[s] = c
-		if last.ID == id && c.Live == nil && c.Failed == nil && len(c.UnderWay) == 0 {
-			delete(b.cards, s) // it was all that the card showed
-		}
-		b.askAnew(last)
 	}
+	for _, d := range c.UnderWay {
+		if !yield(d.ID) {
+			return
+		}
+	}
+}
+
+// drop makes the card anew that shows a deployment which is not its any more.
+func (b *Board) drop(id shipbell.DeploymentID) {
+	s, shown := b.spots[id]
+	if !shown {
+		return
+	}
+	c := b.cards[s]
+	last := c.Last
+	b.put(s, c.without(id))
+	b.changed[s] = b.version
+	if c := b.cards[s]; c.Last.ID == 0 && c.Live == nil && c.Failed == nil && len(c.UnderWay) == 0 {
+		delete(b.cards, s) // it was all that the card showed
+	}
+	b.askAnew(last)
+}
+
+// without takes a deployment off a card, which must be made anew then.
+func (c Card) without(id shipbell.DeploymentID) Card {
+	if c.Last.ID == id {
+		c.Last = shipbell.Deployment{}
+	}
+	for _, d := range []**shipbell.Deployment{&c.Live, &c.Failed, &c.Frozen} {
+		if *d != nil && (*d).ID == id {
+			*d = nil
+		}
+	}
+	c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool { return d.ID == id })
+	return c
 }
 
 // askAnew has the cards of a deployment's place made anew, before long. Where too

@@ -14,11 +14,13 @@ import (
 // for all that nobody has looked at.
 
 const (
-	// enlistBatch bounds one transaction that brings the lists up to date: pushes
+	// EnlistBatch bounds one transaction that brings the lists up to date: pushes
 	// wait for it.
-	enlistBatch = 250
-	// enlistPatience is how long a reader does it before it is shown what there is.
+	EnlistBatch = 250
+	// enlistPatience is how long a reader does it before it is shown what there is,
+	// and enlistAtMost how many there can be: of more it would not come to the end.
 	enlistPatience = time.Second
+	enlistAtMost   = 10_000
 	// searched is how many deployments are read in search of a text for one answer,
 	// and searchBatch how many in one go.
 	searched    = 2000
@@ -32,7 +34,7 @@ type List struct {
 	// Text there can be a next part although this one is not full, or empty: so far
 	// was searched.
 	Next shipbell.Position
-	// Unlisted counts deployments that are not in the list yet.
+	// Unlisted counts deployments that are not in the list yet; it can be too high.
 	Unlisted int
 }
 
@@ -110,6 +112,9 @@ func (l *Ledger) catchUp(ctx context.Context) (left int) {
 		left, err = tx.Unlisted()
 		return err
 	})
+	if left > enlistAtMost {
+		return left
+	}
 	for until := time.Now().Add(enlistPatience); err == nil && left > 0 && time.Now().Before(until); {
 		left, err = l.Enlist(ctx)
 	}
@@ -123,13 +128,23 @@ func (l *Ledger) catchUp(ctx context.Context) (left int) {
 // returns how many are left.
 func (l *Ledger) Enlist(ctx context.Context) (left int, err error) {
 	err = l.store.Update(ctx, func(tx Tx) (err error) {
-		left, err = tx.Enlist(enlistBatch)
+		left, err = tx.Enlist(EnlistBatch)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("bring the lists up to date: %w", err)
 	}
 	return left, nil
+}
+
+// Unlisted returns how many deployments are not in the lists yet, or more.
+func (l *Ledger) Unlisted(ctx context.Context) (int, error) {
+	var n int
+	err := l.store.View(ctx, func(tx Tx) (err error) {
+		n, err = tx.Unlisted()
+		return err
+	})
+	return n, err
 }
 
 // Deployment returns everything known of a deployment by its number, or

@@ -175,7 +175,8 @@ type Lists interface {
 	// Enlist takes at most n deployments into the lists that are not in them yet,
 	// the oldest first, and returns how many of them were left.
 	Enlist(n int) (left int, err error)
-	// Unlisted returns how many deployments are not in the lists yet.
+	// Unlisted returns how many deployments are not in the lists yet: at least as
+	// many as there are, and 0 for none.
 	Unlisted() (int, error)
 	// Briefs returns at most n deployments that pass the filter, but for its Text,
 	// and stand behind the position, in the order of a list.

@@ -21,8 +21,19 @@ func bulletin(b shipbell.Bulletin, missed []shipbell.Deployment, there bool) shi
 			break // it was over before anybody was told
 		}
 		m.blind(b)
+	case shipbell.BulletinTest:
+		m.test(b)
 	}
 	return shipbell.Message{Lines: m.lines}
+}
+
+// test tells nothing but that messages arrive.
+func (m *message) test(b shipbell.Bulletin) {
+	m.line("", shipbell.Span{Text: "🔔 "}, shipbell.Span{Text: "Test message", Style: shipbell.StyleBold})
+	m.line("", shipbell.Span{Text: "Messages of Shipbell arrive here."})
+	m.gap()
+	m.line("Sent by", span(b.Reason, giveReason))
+	m.line("Time", shipbell.Span{Text: Time(b.At)})
 }
 
 // missed tells of many deployments at once: how many, when, and of each project

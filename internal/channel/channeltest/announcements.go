@@ -249,6 +249,7 @@ func Announcements() []AnnouncementCase {
 		bulletin("blind-no-more", shipbell.Bulletin{
 			Kind: shipbell.BulletinBlind, Source: shipbell.SourcePoll, At: Start, OverAt: Start.Add(42 * time.Minute), Reason: "the API token was refused",
 		}, nil, true),
+		bulletin("test", shipbell.Bulletin{Kind: shipbell.BulletinTest, At: Start, Reason: "<anna> & co"}, nil, false),
 		{"pointer", shipbell.Announcement{Deployment: 5, Part: shipbell.PartObsolete, Ref: posted}, shipbell.Subject{Deployment: success(nil)}},
 	}
 	return cases

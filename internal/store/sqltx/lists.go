@@ -56,11 +56,12 @@ func (t *Tx) findWord(text string) (int64, error) {
 
 func (t *Tx) Unlisted() (int, error) {
 	var n int
-	err := t.conn.Row(`SELECT count(*) FROM deployments WHERE id > coalesce((SELECT value FROM meta WHERE name = $1), 0)`, metaListed).Scan(&n)
+	// Counting would look at each of them.
+	err := t.conn.Row(`SELECT coalesce((SELECT max(id) FROM deployments), 0) - coalesce((SELECT value FROM meta WHERE name = $1), 0)`, metaListed).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what is not listed: %w", err)
 	}
-	return n, nil
+	return max(n, 0), nil
 }
 
 func (t *Tx) Enlist(n int) (int, error) {
@@ -91,7 +92,8 @@ func (t *Tx) Enlist(n int) (int, error) {
 			return 0, fmt.Errorf("list deployment %d: %w", id, err)
 		}
 	}
-	if err := t.setMeta(metaListed, int64(ids[len(ids)-1])); err != nil {
+	t.listedUpTo, t.knowsListed = ids[len(ids)-1], true
+	if err := t.setMeta(metaListed, int64(t.listedUpTo)); err != nil {
 		return 0, fmt.Errorf("list deployments: %w", err)
 	}
 	if len(ids) < n {
@@ -119,12 +121,12 @@ func (t *Tx) listed(d shipbell.Deployment) ([]any, error) {
 
 // relist brings the row of a deployment that is in the lists up to date.
 func (t *Tx) relist(d shipbell.Deployment) error {
-	if t.listedUpTo == 0 {
+	if !t.knowsListed {
 		upTo, err := t.meta(metaListed)
 		if err != nil {
 			return fmt.Errorf("list deployment %d: %w", d.ID, err)
 		}
-		t.listedUpTo = max(shipbell.DeploymentID(upTo), 1)
+		t.listedUpTo, t.knowsListed = shipbell.DeploymentID(upTo), true
 	}
 	if d.ID > t.listedUpTo {
 		return nil

@@ -101,9 +101,10 @@ type Tx struct {
 	// every deployment. Where nothing but pushes comes in that is always so, and
 	// each of them would look for another.
 	named bool
-	// listedUpTo is the number up to which deployments are in the lists, 0 until it
-	// was asked for.
-	listedUpTo shipbell.DeploymentID
+	// listedUpTo is the number up to which deployments are in the lists, once it was
+	// asked for.
+	listedUpTo  shipbell.DeploymentID
+	knowsListed bool
 	// changed is set when the feed has something new.
 	changed bool
 	// stale are the channels to wake after the commit.

@@ -1,0 +1,247 @@
+package board_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/memory"
+)
+
+var start = time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
+
+type nowhere struct{}
+
+func (nowhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return nil }
+func (nowhere) Everywhere() []shipbell.ChannelID                  { return nil }
+
+// world is a ledger with a board that follows it.
+type world struct {
+	*testing.T
+	ledger *ledger.Ledger
+	board  *board.Board
+	now    time.Time
+	at     shipbell.Cursor
+	ids    map[string]shipbell.DeploymentID
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{T: t, now: start, ids: make(map[string]shipbell.DeploymentID)}
+	now := func() time.Time { return w.now }
+	w.ledger = ledger.New(ledger.Options{Store: memory.New(), Router: nowhere{}, Now: now})
+	w.board = board.New(board.Options{Ledger: w.ledger, Now: now})
+	return w
+}
+
+// run starts the board and returns when it has read the ledger.
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(w.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.board.Run(ctx) }()
+	w.Cleanup(func() { cancel(); <-done })
+	<-w.board.Ready()
+}
+
+// tell records that a deployment came to a status, minutes after the start.
+func (w *world) tell(id string, status shipbell.Status, minutes int, change ...func(*shipbell.Event)) {
+	w.Helper()
+	e := shipbell.Event{
+		Source: shipbell.SourcePush, ID: shipbell.EventID(fmt.Sprint(id, status, minutes)), At: start.Add(time.Duration(minutes) * time.Minute),
+		Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: id}},
+		Observation: shipbell.Observation{
+			Type: shipbell.Worker, Project: "api", Status: status, Commit: "c-" + id,
+		},
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	r, err := w.ledger.Record(w.Context(), e)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.ids[id] = r.Deployment
+}
+
+// follow gives the board what changed, in parts.
+func (w *world) follow() {
+	w.Helper()
+	for {
+		news, at, err := w.ledger.Changes(w.Context(), w.at, 2)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if at == w.at {
+			return
+		}
+		w.board.Apply(news)
+		w.at = at
+	}
+}
+
+// cards describes the cards, a line each.
+func (w *world) cards() string {
+	cards, _ := w.board.Cards()
+	return describe(cards)
+}
+
+func describe(cards []board.Card) string {
+	var lines []string
+	for _, c := range cards {
+		line := fmt.Sprintf("%s/%s %s", c.Project, c.Environment, c.State())
+		for _, part := range []struct {
+			name string
+			d    *shipbell.Deployment
+		}{{"live", c.Live}, {"failed", c.Failed}, {"frozen", c.Frozen}, {"last", &c.Last}} {
+			if part.d != nil {
+				line += " " + part.name + "=" + part.d.ShownID
+			}
+		}
+		for _, d := range c.UnderWay {
+			line += " under=" + d.ShownID
+		}
+		if c.Usual > 0 {
+			line += " usual=" + c.Usual.String()
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (w *world) want(text string) {
+	w.Helper()
+	if got := w.cards(); got != strings.TrimSpace(text) {
+		w.Errorf("got:\n%s\nwant:\n%s", got, strings.TrimSpace(text))
+	}
+}
+
+func TestCardFollows(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	w.want("")
+	w.tell("a", shipbell.InProgress, 0)
+	w.follow()
+	w.want("api/production under_way last=a under=a")
+	w.tell("a", shipbell.Success, 2)
+	w.follow()
+	w.want("api/production live live=a last=a")
+	w.tell("b", shipbell.InProgress, 10)
+	w.tell("b", shipbell.Failure, 11)
+	w.follow()
+	w.want("api/production failing live=a failed=b last=b")
+	w.tell("c", shipbell.InProgress, 20)
+	w.follow()
+	w.want("api/production failing live=a failed=b last=c under=c")
+	w.tell("c", shipbell.Success, 21)
+	w.tell("s", shipbell.Success, 22, func(e *shipbell.Event) { e.Environment = "staging" })
+	w.follow()
+	w.want("api/staging live live=s last=s\napi/production live live=c failed=b last=c")
+}
+
+// TestUsual is the median of what succeeded, once it was often enough.
+func TestUsual(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	for i, minutes := range []int{4, 1, 30} {
+		w.tell(fmt.Sprint(i), shipbell.InProgress, 100*i)
+		w.tell(fmt.Sprint(i), shipbell.Success, 100*i+minutes)
+		w.follow()
+	}
+	w.want("api/production live live=2 last=2 usual=4m0s")
+}
+
+// TestForgotten: what was announced and never heard of again is not under way for
+// ever.
+func TestForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	w.tell("a", shipbell.Announced, 0)
+	w.tell("b", shipbell.InProgress, 0, func(e *shipbell.Event) { e.Project = "web" })
+	w.follow()
+	w.want("api/production under_way last=a under=a\nweb/production under_way last=b under=b")
+	w.now = w.now.Add(2 * time.Hour)
+	w.want("web/production under_way last=b under=b\napi/production announced last=a")
+	w.now = w.now.Add(24 * time.Hour)
+	w.want("api/production announced last=a\nweb/production unknown last=b")
+}
+
+// TestMerged: a deployment that became part of another one leaves its card.
+func TestMerged(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	w.tell("a", shipbell.InProgress, 0)
+	w.tell("b", shipbell.InProgress, 1)
+	w.follow()
+	w.want("api/production under_way last=b under=b under=a")
+	w.tell("a", shipbell.Success, 2, func(e *shipbell.Event) {
+		e.Keys = append(e.Keys, shipbell.Key{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: "b"})
+	})
+	w.follow()
+	w.want("api/production live live=a last=a")
+}
+
+// TestAnyHistory: a board that follows shows what one that reads at the end does.
+func TestAnyHistory(t *testing.T) {
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) { anyHistory(t, seed) })
+	}
+}
+
+func anyHistory(t *testing.T, seed uint64) {
+	dice := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(t)
+	early := dice.IntN(2) == 0
+	if early {
+		w.run()
+	}
+	statuses := []shipbell.Status{shipbell.Announced, shipbell.InProgress, shipbell.Success, shipbell.Success, shipbell.Failure, shipbell.Canceled}
+	for n := range 30 {
+		id := fmt.Sprint("d", dice.IntN(12))
+		w.tell(id, statuses[dice.IntN(len(statuses))], n, func(e *shipbell.Event) {
+			i := int(id[1]) - '0'
+			e.Project, e.Environment = []string{"api", "web"}[i%2], []string{"", "staging"}[i/2%2]
+			if dice.IntN(4) == 0 {
+				e.Source = shipbell.SourcePoll
+			}
+		})
+		if dice.IntN(3) == 0 {
+			w.follow()
+		}
+	}
+	if !early {
+		w.run()
+	}
+	w.follow()
+	read := board.New(board.Options{Ledger: w.ledger, Now: func() time.Time { return w.now }})
+	other := &world{T: t, ledger: w.ledger, board: read, now: w.now}
+	other.run()
+	strip := func(text string) string { // how long it usually takes may differ by order
+		lines := strings.Split(text, "\n")
+		for i, l := range lines {
+			lines[i], _, _ = strings.Cut(l, " usual=")
+		}
+		return strings.Join(lines, "\n")
+	}
+	if got, want := strip(w.settled()), strip(other.cards()); got != want {
+		t.Fatalf("seed %d: the one that followed:\n%s\nthe one that read:\n%s", seed, got, want)
+	}
+}
+
+// settled returns the cards once those were made anew that had to be.
+func (w *world) settled() string {
+	synctest.Wait()
+	return w.cards()
+}
+
+func TestStatesAreAll(t *testing.T) {
+	if n := len(slices.Compact(board.States())); n != 6 {
+		t.Errorf("%d states", n)
+	}
+}

@@ -1,0 +1,229 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/feed"
+	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/store/memory"
+)
+
+type nowhere struct{}
+
+func (nowhere) Channels(shipbell.Deployment) []shipbell.ChannelID { return nil }
+func (nowhere) Everywhere() []shipbell.ChannelID                  { return nil }
+
+// world is a ledger with a feed of it.
+type world struct {
+	*testing.T
+	ledger *ledger.Ledger
+	feed   *feed.Feed
+	reads  int
+	broken error
+	mu     sync.Mutex
+}
+
+// Changes counts how often the ledger is read, and can fail.
+func (w *world) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]ledger.News, shipbell.Cursor, error) {
+	w.mu.Lock()
+	w.reads++
+	broken := w.broken
+	w.mu.Unlock()
+	if broken != nil {
+		return nil, since, broken
+	}
+	return w.ledger.Changes(ctx, since, n)
+}
+
+func (w *world) Latest(ctx context.Context) (shipbell.Cursor, error) { return w.ledger.Latest(ctx) }
+
+func newWorld(t *testing.T) *world {
+	w := &world{T: t}
+	w.ledger = ledger.New(ledger.Options{Store: memory.New(), Router: nowhere{}, Committed: func() { w.feed.Wake() }})
+	w.feed = feed.New(feed.Options{Ledger: w, Encode: func(n ledger.News) []byte { return []byte(n.Deployment.ShownID) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.feed.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+func (w *world) push(id string) {
+	w.Helper()
+	_, err := w.ledger.Record(w.Context(), shipbell.Event{
+		Source: shipbell.SourcePush, ID: shipbell.EventID(id), At: time.Now(),
+		Keys:        []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: id}},
+		Observation: shipbell.Observation{Type: shipbell.Worker, Project: "api", Status: shipbell.Announced},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) follow() *feed.Reader {
+	w.Helper()
+	r, err := w.feed.Follow(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.next(r)
+	return r
+}
+
+// next returns what the next batch tells.
+func (w *world) next(r *feed.Reader) string {
+	w.Helper()
+	b, err := r.Next(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return text(b)
+}
+
+func text(b feed.Batch) string {
+	var words []string
+	for _, e := range b.Events {
+		words = append(words, string(e.Encoded))
+	}
+	if b.Lost {
+		words = append(words, "lost")
+	}
+	return strings.Join(words, " ")
+}
+
+// TestAllAreTold, each change once, in order, and the ledger is read once for all.
+func TestAllAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var readers []*feed.Reader
+		for range 100 {
+			readers = append(readers, w.follow())
+		}
+		synctest.Wait()
+		before := w.reads
+		w.push("a")
+		for _, r := range readers {
+			if got := w.next(r); got != "a" {
+				t.Fatalf("told %q", got)
+			}
+		}
+		if reads := w.reads - before; reads > 2 {
+			t.Errorf("the ledger was read %d times", reads)
+		}
+		// What comes quickly is told together.
+		for i := range 10 {
+			w.push(fmt.Sprint("b", i))
+		}
+		if got := w.next(readers[0]); got != "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9" {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+// TestSlowReader holds up nobody, is told that it is behind, and goes on.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		slow, quick := w.follow(), w.follow()
+		for i := range 300 {
+			w.push(fmt.Sprint("d", i))
+			if got, want := w.next(quick), fmt.Sprint("d", i); got != want {
+				t.Fatalf("the quick one was told %q, want %q", got, want)
+			}
+		}
+		if got := w.next(slow); got != "lost" {
+			t.Errorf("the slow one was told %q", got)
+		}
+		w.push("last")
+		if got := w.next(slow); got != "last" {
+			t.Errorf("then %q", got)
+		}
+	})
+}
+
+// TestResume tells what was missed, and says where that cannot be known.
+func TestResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, err := w.feed.Follow(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := r.Next(t.Context())
+		w.push("a")
+		w.push("b")
+		w.next(r)
+		resumed, err := w.feed.Resume(t.Context(), first.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.next(resumed); got != "a b" {
+			t.Errorf("missed %q", got)
+		}
+		w.push("c")
+		if got := w.next(resumed); got != "c" {
+			t.Errorf("then %q", got)
+		}
+		foreign, err := w.feed.Resume(t.Context(), shipbell.Cursor{Opened: 99, Changed: 99})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.next(foreign); got != "lost" {
+			t.Errorf("a cursor of another ledger: %q", got)
+		}
+	})
+}
+
+// TestLedgerAway: the feed goes on where it was.
+func TestLedgerAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.follow()
+		w.mu.Lock()
+		w.broken = errors.New("away")
+		w.mu.Unlock()
+		w.push("a")
+		time.Sleep(time.Minute) // of the bubble's clock
+		w.mu.Lock()
+		w.broken = nil
+		w.mu.Unlock()
+		if got := w.next(r); got != "a" {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+// TestNobodySaidSo: what another process wrote is told, too.
+func TestNobodySaidSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.follow()
+		wake := w.feed
+		w.feed = feed.New(feed.Options{Ledger: w}) // takes the wakes
+		w.push("a")
+		if got := w.next(r); got != "a" {
+			t.Errorf("told %q", got)
+		}
+		w.feed = wake
+	})
+}
+
+func TestWhoLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.follow()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := r.Next(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	})
+}
