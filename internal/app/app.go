@@ -19,6 +19,7 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
+	"github.com/shipbell/shipbell/internal/api"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/channel/console"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
@@ -132,7 +133,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Log:       a.log,
 	})
 	a.board = board.New(board.Options{Ledger: a.ledger, Now: now, Log: a.log})
-	a.feed = feed.New(feed.Options{Ledger: a.ledger, First: a.board.Apply, Log: a.log})
+	a.feed = feed.New(feed.Options{Ledger: a.ledger, Encode: api.EncodeNews, First: a.board.Apply, Log: a.log})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Ledger:     a.ledger,
 		Channels:   channels,
@@ -152,13 +153,15 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if a.gate, err = a.makeGate(o, now); err != nil {
 		return err
 	}
+	programs := a.makeAPI(o, channels, now)
 	side := web.New(web.Options{
-		Ledger: a.ledger, Gate: a.gate, Match: matchProject, Channels: a.channels,
+		Ledger: a.ledger, Gate: a.gate, Routes: programs.Routes(), Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
 		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
 	})
 	a.served, a.http = side.Routes(), side.HTTPServer()
+	a.http.RegisterOnShutdown(programs.Stop)
 	a.silent = watchSilent(a.http)
 	return nil
 }

@@ -53,6 +53,8 @@ type Table struct {
 	AccessTeam       string `name:"access-team" setting:"CLOUDFLARE_ACCESS_TEAM" placeholder:"TEAM" accepts:"the team's name or domain, such as acme or acme.cloudflareaccess.com" help:"Cloudflare Access in front of the dashboard: whom it vouches for may read."`
 	AccessAudience   string `name:"access-audience" setting:"CLOUDFLARE_ACCESS_AUD" placeholder:"TAG,…" accepts:"audience tags of 64 hexadecimal digits, separated by commas" help:"Application Audience tags of the Access applications in front."`
 	Admins           string `name:"admins" setting:"SHIPBELL_ADMINS" placeholder:"ADDRESS,…" accepts:"e-mail addresses separated by commas" help:"Who may administer of those for whom Cloudflare Access vouches."`
+	PublicBadges     string `name:"public-badges" setting:"SHIPBELL_PUBLIC_BADGES" fallback:"off" placeholder:"on|off" accepts:"on or off" help:"Show the badges of projects to everybody, without a token: who knows a name sees what is live of it."`
+	PublicURL        string `name:"public-url" setting:"SHIPBELL_PUBLIC_URL" placeholder:"URL" accepts:"an http or https address" help:"Address under which people reach the server, for the links of feeds; the one that a feed reader asked unless given."`
 	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
 	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
 	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
@@ -71,6 +73,8 @@ type Settings struct {
 	Cloudflare     Cloudflare
 	WebhookSecret  string // empty: the hook is closed
 	Access         Access
+	PublicBadges   bool
+	PublicURL      string // empty: the address that was asked
 	WorkerProjects string
 	PageProjects   string
 	Retention      time.Duration
@@ -447,6 +451,16 @@ func (l *loader) settings(t Table) Settings {
 		s.TelegramFree = true
 	default:
 		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
+	}
+	switch strings.ToLower(t.PublicBadges) {
+	case "off":
+	case "on":
+		s.PublicBadges = true
+	default:
+		l.problem("SHIPBELL_PUBLIC_BADGES", "%q cannot be understood", t.PublicBadges)
+	}
+	if s.PublicURL = strings.TrimSuffix(t.PublicURL, "/"); s.PublicURL != "" {
+		l.checkServer("SHIPBELL_PUBLIC_URL", s.PublicURL)
 	}
 	s.WebhookSecret = t.WebhookSecret
 	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {
