@@ -332,7 +332,7 @@ func TestStreamOfARevokedTokenEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		var revoked atomic.Bool
-		f.options.Still = func(context.Context) bool { return !revoked.Load() }
+		f.options.Still = func(*http.Request) bool { return !revoked.Load() }
 		f.withFeed()
 		l := f.serve().listen(t, "")
 		l.mustNext(t, wire.EventHere)
