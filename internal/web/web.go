@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/source/push"
 )
@@ -67,7 +68,9 @@ type Options struct {
 	Held map[shipbell.ChannelID]shipbell.LeaseName
 	// Replica is the name of this one; empty where there is one.
 	Replica shipbell.Replica
-	Log     *slog.Logger
+	// Routes are those of other parts. They need the token.
+	Routes []access.Route
+	Log    *slog.Logger
 }
 
 // Server answers requests. Make one with New.
@@ -105,6 +108,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("/state", s.method(http.MethodGet, s.authorized(s.state)))
 	mux.HandleFunc("/health", s.method(http.MethodGet, s.getHealth))
+	for _, route := range s.Routes {
+		mux.HandleFunc(route.Path, s.method(route.Method, s.authorized(route.Handler.ServeHTTP)))
+	}
 	mux.HandleFunc("/{$}", s.method(http.MethodGet, s.root))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
