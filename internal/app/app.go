@@ -23,6 +23,7 @@ import (
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/dispatch"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/metric"
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/route"
@@ -59,6 +60,7 @@ type App struct {
 	lock       *flock.Flock
 	store      ledger.Store
 	replicas   *replicas // nil when this server is alone
+	metrics    *metric.Metrics
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
 	asks       *asking // nil when Cloudflare is not asked
@@ -113,12 +115,14 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	a.metrics = a.makeMetrics(o, now)
 	a.ledger = ledger.New(ledger.Options{
-		Store:  a.store,
+		Store:  a.metrics.Store(a.store),
 		Router: table,
 		Now:    now,
 		Asked:  o.Settings.Cloudflare.Token != "",
 		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
+		Count:  a.metrics.Step,
 		Log:    a.log,
 	})
 	a.dispatcher = dispatch.New(dispatch.Options{
@@ -130,6 +134,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		While:      a.replicas.while,
 		Now:        now,
 		Asleep:     a.replicas.asleep(),
+		Count:      a.metrics.Attempt,
 		Log:        a.log,
 	})
 	a.asks = a.makeAsking(o, table.Projects, now)
@@ -139,7 +144,9 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
 		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
+		Routes: a.metrics.Routes(),
 	}).HTTPServer()
+	a.http.Handler = a.metrics.Ingest(a.http.Handler, entrances())
 	a.silent = watchSilent(a.http)
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)

@@ -40,8 +40,8 @@ type fixture struct {
 	pushed     int
 	// failMarks makes so many marks fail.
 	failMarks atomic.Int64
-	mu      sync.Mutex
-	counted []shipbell.Attempt
+	mu        sync.Mutex
+	counted   []shipbell.Attempt
 	// lose ends the right to the lanes, as when another replica takes them.
 	lose func()
 }
