@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/demo"
 )
 
 type demoCmd struct {
-	Keep bool `help:"Leave the server running afterwards, to push to, until Ctrl-C."`
+	Keep      bool   `help:"Leave the server running afterwards, to push to, until Ctrl-C." xor:"what"`
+	Dashboard bool   `help:"Serve the dashboard of a made-up company instead, until Ctrl-C." xor:"what"`
+	Listen    string `help:"Address of that dashboard." default:"127.0.0.1:8790" placeholder:"HOST:PORT"`
 }
 
 // Help says what runs, and shows an example.
@@ -19,11 +22,22 @@ It exits with 1 if anything is not as it says.
 
 Example, to push to it yourself from another terminal:
 
-  shipbell demo --keep`
+  shipbell demo --keep
+
+or to look at the dashboard with a month of deployments, and more every few seconds:
+
+  shipbell demo --dashboard`
 }
 
 // Run plays the demo.
 func (c demoCmd) Run(ctx context.Context, s streams) error {
+	if c.Dashboard {
+		err := demo.Dashboard(ctx, demo.Options{Out: s.out, Version: versionText()}, c.Listen)
+		if app.IsListenError(err) {
+			return hinted{err, "choose another address: --listen 127.0.0.1:8791"}
+		}
+		return err
+	}
 	err := demo.Run(ctx, demo.Options{Out: s.out, Keep: c.Keep, Version: versionText(), Command: demo.CommandName()})
 	if err == nil || errors.Is(err, demo.ErrInterrupted) {
 		return err

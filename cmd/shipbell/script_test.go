@@ -103,7 +103,11 @@ func setup(env *testscript.Env) error {
 // until it listens, and puts "STATUS BODY" on standard output.
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: request METHOD PATH TOKEN [BODY-FILE]")
+		ts.Fatalf("usage: request METHOD PATH TOKEN|@TOKEN-FILE [BODY-FILE]")
+	}
+	token := args[2]
+	if file, ok := strings.CutPrefix(token, "@"); ok {
+		token = strings.TrimSpace(ts.ReadFile(file))
 	}
 	body := ""
 	if len(args) > 3 {
@@ -113,7 +117,7 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	for {
 		r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], strings.NewReader(body))
 		ts.Check(err)
-		r.Header.Set("Authorization", "Bearer "+args[2])
+		r.Header.Set("Authorization", "Bearer "+token)
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			if time.Now().After(deadline) {

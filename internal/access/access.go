@@ -17,8 +17,12 @@ import (
 type Route struct {
 	Method string // GET allows HEAD as well
 	Path   string // as http.ServeMux takes it, without the method
-	// Need is the scope that a visitor must have.
+	// Need is the scope that a visitor must have. What needs none is open to
+	// everybody; who comes is only found out where Page is set. Push is given to a
+	// token in the request's header alone, never to a session.
 	Need shipbell.Scope
+	// Or is another scope that does as well; none unless set.
+	Or shipbell.Scope
 	// Page is set where a person looks: who is not signed in is asked to.
 	Page    bool
 	Handler http.Handler

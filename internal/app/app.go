@@ -18,6 +18,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
+	"github.com/shipbell/shipbell/internal/api"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/channel/console"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
@@ -40,9 +42,10 @@ const sweepEvery = time.Hour
 
 // Checks reject settings that only other packages understand.
 var Checks = map[string]func(string) error{
-	"TELEGRAM_CHAT_ID": func(v string) error { _, err := telegram.ParseChats(v); return err },
-	"WORKER_PROJECTS":  func(v string) error { _, err := route.ParsePatterns(v); return err },
-	"PAGE_PROJECTS":    func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"TELEGRAM_CHAT_ID":         func(v string) error { _, err := telegram.ParseChats(v); return err },
+	"WORKER_PROJECTS":          func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"PAGE_PROJECTS":            func(v string) error { _, err := route.ParsePatterns(v); return err },
+	"GITHUB_OIDC_REPOSITORIES": func(v string) error { _, err := access.ParseRepositories(v); return err },
 }
 
 // Options are what a server is made of.
@@ -65,9 +68,12 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	feed       *feed.Feed
 	board      *board.Board
+	api        *api.API
 	asks       *asking // nil when Cloudflare is not asked
 	channels   []shipbell.ChannelID
 	telegrams  []*telegram.Channel
+	gate       *access.Gate
+	served     []access.Route
 	http       *http.Server
 	silent     *silentConns
 	listener   net.Listener
@@ -128,7 +134,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Log:       a.log,
 	})
 	a.board = board.New(board.Options{Ledger: a.ledger, Now: now, Log: a.log})
-	a.feed = feed.New(feed.Options{Ledger: a.ledger, First: a.board.Apply, Log: a.log})
+	a.feed = feed.New(feed.Options{Ledger: a.ledger, Encode: api.EncodeNews, First: a.board.Apply, Log: a.log})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Ledger:     a.ledger,
 		Channels:   channels,
@@ -142,16 +148,21 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	})
 	a.asks = a.makeAsking(o, table.Projects, now)
 	o.Log.Hide(o.Settings.WebhookSecret)
-	a.http = web.New(web.Options{
-		Ledger: a.ledger, Token: a.token, Channels: a.channels,
-		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
-		Version: o.Version, Started: now(), Now: now, Log: a.log,
-		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
-	}).HTTPServer()
-	a.silent = watchSilent(a.http)
 	if a.listener, err = net.Listen("tcp", o.Settings.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	if a.gate, err = a.makeGate(o, now); err != nil {
+		return err
+	}
+	side := web.New(web.Options{
+		Ledger: a.ledger, Gate: a.gate, Routes: a.looks(o, channels, now), Match: matchProject, Channels: a.channels,
+		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
+		Version: o.Version, Started: now(), Now: now, Log: a.log,
+		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
+	})
+	a.served, a.http = side.Routes(), side.HTTPServer()
+	a.http.RegisterOnShutdown(a.api.Stop)
+	a.silent = watchSilent(a.http)
 	return nil
 }
 
@@ -217,6 +228,9 @@ func (a *App) URL() string {
 // Token returns the token that a push must bear, and whether this start made it.
 func (a *App) Token() (token string, made bool) { return a.token, a.madeToken }
 
+// Routes returns all that can be asked of the server, with what each needs.
+func (a *App) Routes() []access.Route { return a.served }
+
 // Console reports whether messages are printed because no channel is configured.
 func (a *App) Console() bool { return len(a.telegrams) == 0 }
 
@@ -245,6 +259,8 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { a.replicas.while(ctx, leaseLists, a.enlist) })
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })
+	group.Go(func() { _ = a.gate.Run(ctx) })
+	group.Go(a.sayWhoMay)
 	group.Go(func() { a.replicas.while(ctx, leaseWatch, a.watch) })
 	if a.asks != nil {
 		group.Go(func() { a.asks.introduce(ctx, a.log) })

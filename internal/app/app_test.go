@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/faketelegram"
@@ -52,6 +53,7 @@ type server struct {
 	settings config.Settings
 	url      string
 	token    string
+	routes   []access.Route
 	log      *syncBuffer
 	out      *syncBuffer
 	stop     func()
@@ -88,6 +90,7 @@ func (s *server) run() {
 	}
 	s.url = a.URL()
 	s.token, _ = a.Token()
+	s.routes = a.Routes()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(a.Run(ctx), a.Close()) }()

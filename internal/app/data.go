@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/postgres"
@@ -113,23 +112,13 @@ func lock(dir string) (*flock.Flock, error) {
 	return l, nil
 }
 
-// tokenBytes is the entropy of a token made here.
-const tokenBytes = 32
-
-// newToken makes a token.
-func newToken() string {
-	random := make([]byte, tokenBytes)
-	_, _ = rand.Read(random) // never fails
-	return "sb_" + base64.RawURLEncoding.EncodeToString(random)
-}
-
 // secretToken is the name under which replicas keep the token.
 const secretToken = "notify_token"
 
 // sharedToken returns the token that replicas keep in their database; the first
 // of them makes it.
 func sharedToken(ctx context.Context, s *postgres.Store) (token string, made bool, err error) {
-	offered := newToken()
+	offered := access.NewToken()
 	token, err = s.Secret(ctx, secretToken, offered)
 	return token, token == offered, err
 }
@@ -148,7 +137,7 @@ func ownToken(dir string) (token string, made bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", false, fmt.Errorf("token: %w", err)
 	}
-	token = newToken()
+	token = access.NewToken()
 	if err := writeNew(path, token+"\n"); err != nil {
 		return "", false, fmt.Errorf("token: %w", err)
 	}

@@ -138,7 +138,22 @@ func (s Surroundings) target() (Target, error) {
 		}
 		token = strings.TrimSpace(string(text))
 	}
-	return ParseTarget(s.Getenv(envURL), token)
+	return s.targetWith(token)
+}
+
+// targetWith is the target with a token, or with the one that GitHub offers.
+func (s Surroundings) targetWith(token string) (Target, error) {
+	audience := strings.TrimSpace(s.Getenv(envAudience))
+	if strings.TrimSpace(token) != "" || audience == "" {
+		return ParseTarget(s.Getenv(envURL), token)
+	}
+	offered, err := parseOffer(s.Getenv(envOfferAddress), s.Getenv(envOfferSecret), audience)
+	if err != nil {
+		return Target{}, err
+	}
+	t, err := ParseTarget(s.Getenv(envURL), envAudience) // stands for the token
+	t.token, t.offer = "", offered
+	return t, err
 }
 
 // request prints what would be sent; unset says why there is no target.

@@ -47,7 +47,7 @@ func Send(ctx context.Context, t Target, p Push) error {
 	}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
-	s := sender{target: t, payload: payload, transport: transport, pause: pause}
+	s := &sender{target: t, payload: payload, transport: transport, pause: pause}
 	if problem := s.send(ctx); problem != nil {
 		return problem
 	}
@@ -69,7 +69,7 @@ type failure struct {
 	retryAfter time.Duration // what the server asked for; 0: nothing
 }
 
-func (s sender) send(ctx context.Context) *Problem {
+func (s *sender) send(ctx context.Context) *Problem {
 	begin := time.Now()
 	for try := 1; ; try++ {
 		f := s.attempt(ctx)
@@ -112,7 +112,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // attempt makes one try. It ends early enough for another one, because a
 // connection that hangs once often works the second time, and the server takes
 // the same push twice.
-func (s sender) attempt(ctx context.Context) *failure {
+func (s *sender) attempt(ctx context.Context) *failure {
 	attempt := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -120,6 +120,13 @@ func (s sender) attempt(ctx context.Context) *failure {
 		var cancel context.CancelFunc
 		attempt, cancel = context.WithTimeout(ctx, part)
 		defer cancel()
+	}
+	if s.target.token == "" && s.target.offer != nil {
+		token, f := s.target.offer.take(attempt, s.transport)
+		if f != nil {
+			return f
+		}
+		s.target.token = token
 	}
 	endpoint := s.target.endpoint
 	for range maxHops {
@@ -142,7 +149,7 @@ func (s sender) attempt(ctx context.Context) *failure {
 	}}
 }
 
-func (s sender) post(ctx context.Context, to *url.URL) (int, http.Header, []byte, error) {
+func (s *sender) post(ctx context.Context, to *url.URL) (int, http.Header, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(s.payload))
 	if err != nil {
 		return 0, nil, nil, err
@@ -213,7 +220,7 @@ func (a answer) words() (sentence, hint string) {
 }
 
 // judge turns an answer into nil or a failure.
-func (s sender) judge(endpoint *url.URL, status int, header http.Header, data []byte) *failure {
+func (s *sender) judge(endpoint *url.URL, status int, header http.Header, data []byte) *failure {
 	var a answer
 	isJSON := json.Unmarshal(data, &a) == nil
 	sentence, hint := a.words()
@@ -232,6 +239,12 @@ func (s sender) judge(endpoint *url.URL, status int, header http.Header, data []
 		return nil
 	}
 
+	if status == http.StatusUnauthorized && s.target.offer != nil {
+		return &failure{problem: &Problem{
+			Sentence: "the server does not take GitHub's id token (401)",
+			Hint:     "the server needs GITHUB_OIDC_REPOSITORIES, and " + envAudience + " the value of its GITHUB_OIDC_AUDIENCE; its log says what is wrong",
+		}}
+	}
 	f := &failure{problem: statusProblem(endpoint, status, sentence, hint)}
 	switch {
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
@@ -250,6 +263,9 @@ func statusProblem(endpoint *url.URL, status int, sentence, hint string) *Proble
 			Hint:     envToken + " differs from the server's " + envToken + ", or from the file token in its data directory where that is not set: give both the same value",
 		}
 	case http.StatusForbidden:
+		if hint != "" { // Shipbell's own
+			return refused("the server does not let this build push (403)", sentence, hint)
+		}
 		return &Problem{
 			Sentence: host + " does not let this build in (403)",
 			Hint:     "a firewall or an access rule in front of the server must let POST /notify through; the token is not the reason",

@@ -35,7 +35,7 @@ func targetOf(t *testing.T, address string) Target {
 }
 
 // impatient sends without pauses, and gives up after three tries.
-func impatient(t *testing.T, address string) (s sender, tries *int) {
+func impatient(t *testing.T, address string) (s *sender, tries *int) {
 	t.Helper()
 	payload, err := somePush.Body()
 	if err != nil {
@@ -44,7 +44,7 @@ func impatient(t *testing.T, address string) (s sender, tries *int) {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	n := 1
-	return sender{
+	return &sender{
 		target: targetOf(t, address), payload: payload, transport: transport,
 		pause: func(context.Context, time.Duration) error {
 			if n == 3 {

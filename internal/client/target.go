@@ -19,6 +19,8 @@ const notifyPath = "/notify"
 type Target struct {
 	endpoint *url.URL
 	token    string
+	// offer is where a token can be had that is not there yet; nil where it is.
+	offer *offer
 }
 
 // ParseTarget takes the server's base address, with or without /notify at its

@@ -68,7 +68,7 @@ func newTeller(s Surroundings, o ExecOptions, argv []string) *teller {
 		}
 		// The token's file is read later: a file may hang.
 		token := first(s.Getenv(envToken), s.Getenv(envToken+"_FILE"))
-		if _, err := ParseTarget(s.Getenv(envURL), token); err != nil {
+		if _, err := s.targetWith(token); err != nil {
 			t.problem = failed(nil, err).problem
 		}
 	})
@@ -243,7 +243,10 @@ func (t *teller) end(ctx context.Context, e ending) *Problem {
 		return t.problem
 	}
 	e.at = e.at.UTC().Truncate(time.Millisecond)
-	e.secrets = append(excerpt.SecretsOf(os.Environ()), t.target.token)
+	e.secrets = excerpt.SecretsOf(os.Environ())
+	if t.target.token != "" {
+		e.secrets = append(e.secrets, t.target.token)
+	}
 	if t.output.path != "" || t.output.directory != "" {
 		e.sessions = readOutput(t.output.read())
 	}

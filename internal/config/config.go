@@ -47,6 +47,14 @@ type Table struct {
 	PollInterval     string `name:"poll-interval" setting:"SHIPBELL_POLL_INTERVAL" fallback:"1m" placeholder:"DURATION" accepts:"a duration such as 30s, 1m or 5m; 10s to 1h" help:"How often Cloudflare is asked."`
 	BuildsQueue      string `name:"builds-queue" setting:"SHIPBELL_BUILDS_QUEUE" placeholder:"NAME" accepts:"the name or the id of a Queue" help:"Cloudflare Queue with the events of Workers Builds, read as an HTTP pull consumer."`
 	WebhookSecret    string `kong:"-" setting:"CLOUDFLARE_WEBHOOK_SECRET" secret:"true" accepts:"text without spaces" help:"Secret of Cloudflare's notification webhook, which opens POST /hooks/cloudflare."`
+	GitHubRepos      string `name:"github-repositories" setting:"GITHUB_OIDC_REPOSITORIES" placeholder:"ID,…" accepts:"repository ids, which are numbers, separated by commas; 123=api-* for some projects, owner:456 for all of an owner" help:"Repositories whose GitHub Actions may push with a token that GitHub signs for each run, in place of a secret."`
+	GitHubAudience   string `name:"github-audience" setting:"GITHUB_OIDC_AUDIENCE" fallback:"shipbell" placeholder:"TEXT" accepts:"text without spaces" help:"Audience for which such a token must be made; DEPLOY_NOTIFY_AUDIENCE in the build."`
+	GitHubIssuer     string `name:"github-issuer" setting:"GITHUB_OIDC_ISSUER" fallback:"https://token.actions.githubusercontent.com" placeholder:"URL" accepts:"an https address; http on this machine alone" help:"Who signs such a token; https://HOST/_services/token for a GitHub server of your own."`
+	AccessTeam       string `name:"access-team" setting:"CLOUDFLARE_ACCESS_TEAM" placeholder:"TEAM" accepts:"the team's name or domain, such as acme or acme.cloudflareaccess.com" help:"Cloudflare Access in front of the dashboard: whom it vouches for may read."`
+	AccessAudience   string `name:"access-audience" setting:"CLOUDFLARE_ACCESS_AUD" placeholder:"TAG,…" accepts:"audience tags of 64 hexadecimal digits, separated by commas" help:"Application Audience tags of the Access applications in front."`
+	Admins           string `name:"admins" setting:"SHIPBELL_ADMINS" placeholder:"ADDRESS,…" accepts:"e-mail addresses separated by commas" help:"Who may administer of those for whom Cloudflare Access vouches."`
+	PublicBadges     string `name:"public-badges" setting:"SHIPBELL_PUBLIC_BADGES" fallback:"off" placeholder:"on|off" accepts:"on or off" help:"Show the badges of projects to everybody, without a token: who knows a name sees what is live of it."`
+	PublicURL        string `name:"public-url" setting:"SHIPBELL_PUBLIC_URL" placeholder:"URL" accepts:"an http or https address" help:"Address under which people reach the server, for the links of feeds; the one that a feed reader asked unless given."`
 	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
 	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
 	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
@@ -64,6 +72,9 @@ type Settings struct {
 	TelegramFree   bool // without limits
 	Cloudflare     Cloudflare
 	WebhookSecret  string // empty: the hook is closed
+	Access         Access
+	PublicBadges   bool
+	PublicURL      string // empty: the address that was asked
 	WorkerProjects string
 	PageProjects   string
 	Retention      time.Duration
@@ -85,6 +96,16 @@ func (s Store) Place() string {
 		return "the database"
 	}
 	return s.Data
+}
+
+// Access says who else may come in, beside those with a token.
+type Access struct {
+	Repositories string // empty: no workflow without a token
+	Audience     string
+	Issuer       string
+	Team         string   // address of the team; empty: Cloudflare Access vouches for nobody
+	Tags         []string // of its applications
+	Admins       []string
 }
 
 // Cloudflare says how Cloudflare is asked.
@@ -288,6 +309,18 @@ func (l *loader) dataDir(given string) string {
 	return dir
 }
 
+// on reads a setting that is on or off.
+func (l *loader) on(setting, value string) bool {
+	switch strings.ToLower(value) {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	l.problem(setting, "%q cannot be understood", value)
+	return false
+}
+
 type loader struct {
 	Sources
 	dotEnv   map[string]string
@@ -424,18 +457,17 @@ func (l *loader) settings(t Table) Settings {
 		l.problem("TELEGRAM_BOT_TOKEN", "is needed together with TELEGRAM_CHAT_ID")
 	}
 	l.checkServer("TELEGRAM_API_URL", t.TelegramAPIURL)
-	switch strings.ToLower(t.TelegramLimits) {
-	case "on":
-	case "off":
-		s.TelegramFree = true
-	default:
-		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
+	s.TelegramFree = !l.on("TELEGRAM_LIMITS", t.TelegramLimits)
+	s.PublicBadges = l.on("SHIPBELL_PUBLIC_BADGES", t.PublicBadges)
+	if s.PublicURL = strings.TrimSuffix(t.PublicURL, "/"); s.PublicURL != "" {
+		l.checkServer("SHIPBELL_PUBLIC_URL", s.PublicURL)
 	}
 	s.WebhookSecret = t.WebhookSecret
 	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {
 		l.problem("CLOUDFLARE_WEBHOOK_SECRET", "has spaces inside")
 	}
 	s.Cloudflare = l.cloudflare(t)
+	s.Access = l.access(t)
 	var err error
 	if s.Retention, err = parseDays(t.Retention); err != nil || s.Retention < 24*time.Hour {
 		l.problem("SHIPBELL_RETENTION", "%q cannot be understood", t.Retention)
@@ -487,6 +519,82 @@ func (l *loader) cloudflare(t Table) Cloudflare {
 		l.problem("SHIPBELL_POLL_INTERVAL", "%q cannot be understood", t.PollInterval)
 	}
 	return c
+}
+
+// tag is the form of the audience tag of an application.
+var tag = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// accessDomain is where teams are that give their name alone.
+const accessDomain = ".cloudflareaccess.com"
+
+func (l *loader) access(t Table) Access {
+	a := Access{
+		Repositories: t.GitHubRepos, Audience: t.GitHubAudience, Issuer: strings.TrimSuffix(t.GitHubIssuer, "/"),
+		Team: teamAddress(t.AccessTeam), Tags: words(strings.ToLower(t.AccessAudience)), Admins: words(t.Admins),
+	}
+	if strings.ContainsAny(a.Audience, " \t\r\n") {
+		l.problem("GITHUB_OIDC_AUDIENCE", "has spaces inside")
+	}
+	l.checkIssuer("GITHUB_OIDC_ISSUER", a.Issuer)
+	if a.Team != "" {
+		l.checkIssuer("CLOUDFLARE_ACCESS_TEAM", a.Team)
+	}
+	for _, word := range a.Tags {
+		if !tag.MatchString(word) {
+			l.problem("CLOUDFLARE_ACCESS_AUD", "%q is not an audience tag", word)
+		}
+	}
+	for _, word := range a.Admins {
+		if name, domain, ok := strings.Cut(word, "@"); !ok || name == "" || domain == "" {
+			l.problem("SHIPBELL_ADMINS", "%q is not an e-mail address", word)
+		}
+	}
+	switch {
+	case a.Team != "" && len(a.Tags) == 0:
+		l.problem("CLOUDFLARE_ACCESS_AUD", "is needed together with CLOUDFLARE_ACCESS_TEAM")
+	case a.Team == "" && len(a.Tags) > 0:
+		l.problem("CLOUDFLARE_ACCESS_TEAM", "is needed together with CLOUDFLARE_ACCESS_AUD")
+	case a.Team == "" && len(a.Admins) > 0:
+		l.problem("CLOUDFLARE_ACCESS_TEAM", "is needed together with SHIPBELL_ADMINS")
+	}
+	return a
+}
+
+// teamAddress returns the address of a team that is given by name, domain or
+// address.
+func teamAddress(team string) string {
+	switch {
+	case team == "" || strings.Contains(team, "://"):
+		return strings.TrimSuffix(team, "/")
+	case strings.Contains(team, "."):
+		return "https://" + team
+	}
+	return "https://" + team + accessDomain
+}
+
+// checkIssuer reports an address whose keys anybody on the way could exchange.
+func (l *loader) checkIssuer(setting, address string) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || strings.ContainsAny(address, " ?#") {
+		l.problem(setting, "not an address")
+		return
+	}
+	ip := net.ParseIP(u.Hostname())
+	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !here) {
+		l.problem(setting, "not an https address")
+	}
+}
+
+// words returns what stands between commas.
+func words(list string) []string {
+	var found []string
+	for word := range strings.SplitSeq(list, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			found = append(found, word)
+		}
+	}
+	return found
 }
 
 func isPort(s string) bool {

@@ -44,6 +44,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Settings{
 		Listen: "127.0.0.1:8787", Store: config.Store{Data: s.Store.Data, Connections: 8, Timeout: 10 * time.Second}, TelegramAPI: "https://api.telegram.org",
 		Cloudflare: config.Cloudflare{API: "https://api.cloudflare.com/client/v4", Interval: time.Minute},
+		Access:     config.Access{Audience: "shipbell", Issuer: "https://token.actions.githubusercontent.com"},
 		Retention:  400 * 24 * time.Hour, LogLevel: "info",
 	}
 	if !reflect.DeepEqual(s, want) {
@@ -218,5 +219,41 @@ func TestStore(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %+v, %v; want %+v", test.name, got, err, test.want)
 		}
+	}
+}
+
+// TestAccess: who else may come in is read in the forms that people have it in.
+func TestAccess(t *testing.T) {
+	tag := strings.Repeat("0a", 32)
+	for _, team := range []string{"acme", "acme.cloudflareaccess.com", "https://acme.cloudflareaccess.com/"} {
+		s, err := config.Load(config.Table{}, from(map[string]string{
+			"GITHUB_OIDC_REPOSITORIES": "74=api-*", "GITHUB_OIDC_AUDIENCE": "https://shipbell.example.com", "GITHUB_OIDC_ISSUER": "https://github.example.com/_services/token/",
+			"CLOUDFLARE_ACCESS_TEAM": team, "CLOUDFLARE_ACCESS_AUD": strings.ToUpper(tag) + ", " + tag, "SHIPBELL_ADMINS": "anna@example.com, bob@example.com",
+		}))
+		want := config.Access{
+			Repositories: "74=api-*", Audience: "https://shipbell.example.com", Issuer: "https://github.example.com/_services/token",
+			Team: "https://acme.cloudflareaccess.com", Tags: []string{tag, tag}, Admins: []string{"anna@example.com", "bob@example.com"},
+		}
+		if err != nil || !reflect.DeepEqual(s.Access, want) {
+			t.Errorf("%s: %+v, %v", team, s.Access, err)
+		}
+	}
+	for want, env := range map[string]map[string]string{
+		"CLOUDFLARE_ACCESS_AUD: is needed together with CLOUDFLARE_ACCESS_TEAM": {"CLOUDFLARE_ACCESS_TEAM": "acme"},
+		"CLOUDFLARE_ACCESS_TEAM: is needed together with CLOUDFLARE_ACCESS_AUD": {"CLOUDFLARE_ACCESS_AUD": tag},
+		"CLOUDFLARE_ACCESS_TEAM: is needed together with SHIPBELL_ADMINS":       {"SHIPBELL_ADMINS": "anna@example.com"},
+		"is not an audience tag":                       {"CLOUDFLARE_ACCESS_TEAM": "acme", "CLOUDFLARE_ACCESS_AUD": "acme"},
+		"is not an e-mail address":                     {"CLOUDFLARE_ACCESS_TEAM": "acme", "CLOUDFLARE_ACCESS_AUD": tag, "SHIPBELL_ADMINS": "anna"},
+		"GITHUB_OIDC_ISSUER: not an https address":     {"GITHUB_OIDC_ISSUER": "http://github.example.com"},
+		"GITHUB_OIDC_ISSUER: not an address":           {"GITHUB_OIDC_ISSUER": "github.example.com"},
+		"CLOUDFLARE_ACCESS_TEAM: not an https address": {"CLOUDFLARE_ACCESS_TEAM": "http://acme.example.com", "CLOUDFLARE_ACCESS_AUD": tag},
+		"GITHUB_OIDC_AUDIENCE: has spaces":             {"GITHUB_OIDC_AUDIENCE": "a b"},
+	} {
+		if _, err := config.Load(config.Table{}, from(env)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", env, err, want)
+		}
+	}
+	if _, err := config.Load(config.Table{}, from(map[string]string{"GITHUB_OIDC_ISSUER": "http://127.0.0.1:8080"})); err != nil {
+		t.Errorf("an issuer on this machine: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/channel/telegram"
 	"github.com/shipbell/shipbell/internal/config"
@@ -93,7 +94,7 @@ func openMonitor(ctx context.Context, data, version string, clock *clock, r remo
 		Now: clock.Now, Log: log.Logger,
 	})
 	m.http = web.New(web.Options{
-		Ledger: m.ledger, Token: m.token, Channels: channels, Version: version, Started: time.Now(), Log: log.Logger,
+		Ledger: m.ledger, Gate: access.New(access.Options{PushToken: m.token}), Channels: channels, Version: version, Started: time.Now(), Log: log.Logger,
 		Hearings: func() []shipbell.Hearing { return []shipbell.Hearing{m.poller.Hearing(), m.consumer.Hearing()} },
 	}).HTTPServer()
 	if m.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {

@@ -5,44 +5,6 @@ import (
 	"testing"
 )
 
-func TestWidth(t *testing.T) {
-	for text, want := range map[string]int{
-		"":                        0,
-		"shipbell":                8,
-		"naïve":                   5,
-		"nai\u0308ve":             5, // a combining mark
-		"⚡":                       2,
-		"📄":                       2,
-		"🚀":                       2,
-		"✅":                       2,
-		"❌":                       2,
-		"🔧":                       2,
-		"🚫":                       2,
-		"⏳":                       2,
-		"🔄":                       2,
-		"⏭️":                      2, // narrow by itself, told to look like an emoji
-		"⏭":                       1,
-		"✓":                       1,
-		"│":                       1,
-		"1\ufe0f":                 1,
-		"✈️ x":                    4,
-		"👩‍💻":                     2, // joined
-		"👍🏽":                      2, // with a skin tone
-		"🏽":                       2, // a skin tone alone
-		"🇩🇪":                      2, // two letters make a flag
-		"漢字":                      4,
-		"ｆｕｌｌ":                    8,
-		"한글":                      4,
-		"\u200b":                  0,
-		"a\x1bb":                  2,
-		"⚡ New Worker Deployment": 24,
-	} {
-		if got := width(text); got != want {
-			t.Errorf("width of %q: %d, want %d", text, got, want)
-		}
-	}
-}
-
 func TestWrap(t *testing.T) {
 	for _, c := range []struct {
 		text string

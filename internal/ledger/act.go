@@ -182,26 +182,6 @@ func (l *Ledger) Acts(ctx context.Context, before int64, n int) ([]shipbell.Act,
 	return acts, err
 }
 
-// Tokens returns all named tokens, the revoked ones too.
-func (l *Ledger) Tokens(ctx context.Context) ([]shipbell.Token, error) {
-	var tokens []shipbell.Token
-	err := l.store.View(ctx, func(tx Tx) (err error) {
-		tokens, err = tx.Tokens()
-		return err
-	})
-	return tokens, err
-}
-
-// PutToken stores a token with what was done, unless the act is the zero Act.
-func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act) error {
-	return l.update(ctx, func(tx Tx) error {
-		if err := tx.PutToken(t); err != nil || a.What == "" {
-			return err
-		}
-		return l.keep(tx, a)
-	})
-}
-
 // Secret returns a secret that the ledger keeps for itself, and keeps the one
 // offered where it has none of that name.
 func (l *Ledger) Secret(ctx context.Context, name, offered string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 )
 
 // Hook is the webhook of Cloudflare's notifications.
@@ -27,7 +28,7 @@ const hookAuth = "cf-webhook-auth"
 // made and expects an answer in the 200s.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	if !equal(r.Header.Get(hookAuth), s.secret) {
-		s.refuse(w, r)
+		s.refuseToken(w, r, access.ErrWrong)
 		return
 	}
 	body, ok := s.body(w, r)
@@ -49,5 +50,5 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.Hook.Nudge()
-	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+	writeBody(w, http.StatusOK, accepted)
 }

@@ -37,7 +37,7 @@ func TestHook(t *testing.T) {
 	l := ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{"test:a"}})
 	nudges := 0
 	s := web.New(web.Options{
-		Ledger: l, Token: token,
+		Ledger: l, Gate: gate(),
 		Hook: &web.Hook{Secret: "hook secret", Decode: decode, Nudge: func() { nudges++ }},
 	})
 	post := func(body string, secret ...string) int {
@@ -83,7 +83,7 @@ func TestHook(t *testing.T) {
 
 // TestHookIsClosed where no secret is set.
 func TestHookIsClosed(t *testing.T) {
-	s := web.New(web.Options{Ledger: ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{}}), Token: token})
+	s := web.New(web.Options{Ledger: ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{}}), Gate: gate()})
 	r := httptest.NewRequest(http.MethodPost, "/hooks/cloudflare", strings.NewReader("{}"))
 	r.Header.Set("cf-webhook-auth", "")
 	w := httptest.NewRecorder()
@@ -101,7 +101,7 @@ func (full) Report(context.Context, shipbell.Report) error { return errDisk }
 // TestHookIsToldWhatIsNotStored, so that Cloudflare tries again.
 func TestHookIsToldWhatIsNotStored(t *testing.T) {
 	l := full{ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{}})}
-	s := web.New(web.Options{Ledger: l, Token: token, Hook: &web.Hook{Secret: "x", Decode: decode, Nudge: func() {}}})
+	s := web.New(web.Options{Ledger: l, Gate: gate(), Hook: &web.Hook{Secret: "x", Decode: decode, Nudge: func() {}}})
 	r := httptest.NewRequest(http.MethodPost, "/hooks/cloudflare", strings.NewReader("a"))
 	r.Header.Set("cf-webhook-auth", "x")
 	w := httptest.NewRecorder()
@@ -114,7 +114,7 @@ func TestHookIsToldWhatIsNotStored(t *testing.T) {
 func TestSourcesInHealth(t *testing.T) {
 	l := ledger.New(ledger.Options{Store: memory.New(), Router: everywhere{}})
 	since := time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
-	s := web.New(web.Options{Ledger: l, Token: token, Hearings: func() []shipbell.Hearing {
+	s := web.New(web.Options{Ledger: l, Gate: gate(), Hearings: func() []shipbell.Hearing {
 		return []shipbell.Hearing{
 			{Source: shipbell.SourcePoll, LastHeard: since, Requests: 5, Remaining: 1100},
 			{Source: shipbell.SourceBuilds, BlindSince: since, Reason: "403", Hint: "Queues Read", Remaining: -1},

@@ -13,13 +13,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/source/push"
 )
@@ -49,8 +50,14 @@ type Ledger interface {
 // Options are the parts the web side works with.
 type Options struct {
 	Ledger Ledger
-	// Token is what a push must bear.
-	Token string
+	// Gate says who may what.
+	Gate *access.Gate
+	// Routes are those of the other parts, such as the dashboard's. One with the
+	// path /{$} is shown to browsers in place of a text.
+	Routes []access.Route
+	// Match reports whether patterns of projects, of which there is at least one,
+	// let a project pass; nil lets whole names pass.
+	Match func(patterns []string, project string) bool
 	// Hook opens POST /hooks/cloudflare; nil leaves it closed.
 	Hook *Hook
 	// Hearings says how well each source that asks can be heard; nil for none.
@@ -73,9 +80,7 @@ type Options struct {
 // Server answers requests. Make one with New.
 type Server struct {
 	Options
-	token  [sha256.Size]byte
 	secret [sha256.Size]byte
-	tarpit *tarpit
 	check  remembered[struct{}]
 	lanes  remembered[[]shipbell.Lane]
 	leases remembered[[]shipbell.Lease]
@@ -89,27 +94,14 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{Options: o, token: sha256.Sum256([]byte(o.Token)), tarpit: newTarpit()}
+	if o.Match == nil {
+		o.Match = func(patterns []string, project string) bool { return slices.Contains(patterns, project) }
+	}
+	s := &Server{Options: o}
 	if o.Hook != nil {
 		s.secret = sha256.Sum256([]byte(o.Hook.Secret))
 	}
 	return s
-}
-
-// Handler returns the routes.
-func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/notify", s.method(http.MethodPost, s.authorized(s.notify)))
-	if s.Hook != nil {
-		mux.HandleFunc("/hooks/cloudflare", s.method(http.MethodPost, s.hook))
-	}
-	mux.HandleFunc("/state", s.method(http.MethodGet, s.authorized(s.state)))
-	mux.HandleFunc("/health", s.method(http.MethodGet, s.getHealth))
-	mux.HandleFunc("/{$}", s.method(http.MethodGet, s.root))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
-	})
-	return mux
 }
 
 // HTTPServer returns a server with the limits set. Its base context is done when
@@ -146,39 +138,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		return
 	}
-	body := strings.TrimSuffix(b.String(), "\n")
+	writeBody(w, status, strings.TrimSuffix(b.String(), "\n"))
+}
+
+func writeBody(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
-}
-
-// method lets one method pass, and HEAD where GET does.
-func (s *Server) method(allowed string, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.Method != allowed && (allowed != http.MethodGet || r.Method != http.MethodHead) {
-			w.Header().Set("Allow", allowed)
-			fail(w, http.StatusMethodNotAllowed, problem{Error: "Method not allowed", Code: "method_not_allowed", Hint: "use " + allowed})
-			return
-		}
-		next(w, r)
-	}
-}
-
-// authorized lets requests pass that bear the token. Digests of equal length
-// are compared in constant time, so that neither content nor length of the
-// token shows in how long it takes.
-func (s *Server) authorized(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if token, ok := bearer(r); ok {
-			if equal(token, s.token) {
-				next(w, r)
-				return
-			}
-		}
-		s.refuse(w, r)
-	}
 }
 
 // equal compares a secret in constant time.
@@ -187,35 +154,8 @@ func equal(given string, want [sha256.Size]byte) bool {
 	return subtle.ConstantTimeCompare(digest[:], want[:]) == 1
 }
 
-func bearer(r *http.Request) (string, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	return token, ok && strings.EqualFold(scheme, "Bearer")
-}
-
-// refuse answers a wrong token, late when its address has sent many.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
-	if !s.tarpit.hold(r.Context(), address) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(tarpitDelay.Seconds())))
-		w.Header().Set("Connection", "close")
-		fail(w, http.StatusTooManyRequests, problem{Error: "Too many requests", Code: "too_many_wrong_tokens", Hint: "this address sent many wrong tokens; wait a moment"})
-		return
-	}
-	s.Log.Warn("refused a wrong or missing token", "path", r.URL.Path, "address", address)
-	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
-	w.Header().Set("WWW-Authenticate", "Bearer")
-	w.WriteHeader(http.StatusUnauthorized)
-	_, _ = io.WriteString(w, "Unauthorized")
-}
-
 // accepted is the contract's answer, to the byte.
-type accepted struct {
-	Success bool   `json:"success"`
-	Message string `json:"message"`
-}
+const accepted = `{"success":true,"message":"Notification queued"}`
 
 func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 	body, ok := s.body(w, r)
@@ -227,11 +167,15 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 		s.failPush(w, err)
 		return
 	}
+	if only := access.VisitorOf(r.Context()).Projects; len(only) > 0 && !s.Match(only, event.Project) {
+		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_project", Field: "deployment.projectName", Hint: "this token may push for " + strings.Join(only, ", ")})
+		return
+	}
 	if _, err := s.Ledger.Record(r.Context(), event); err != nil {
 		s.failPush(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+	writeBody(w, http.StatusOK, accepted)
 }
 
 // body reads the body of a request, or refuses it.

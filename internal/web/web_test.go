@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/channel/channeltest"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/memory"
@@ -24,6 +25,9 @@ import (
 )
 
 const token = "your-deploy-notify-token"
+
+// gate knows that token alone.
+func gate() *access.Gate { return access.New(access.Options{PushToken: token}) }
 
 // contract is the request of the contract.
 const contract = `{
@@ -73,7 +77,7 @@ func newFixture(t *testing.T) *fixture {
 
 func (f *fixture) serve(l web.Ledger) *web.Server {
 	return web.New(web.Options{
-		Ledger: l, Token: token, Channels: []shipbell.ChannelID{"telegram:-1"}, Version: "1.2.3", Started: time.Now(),
+		Ledger: l, Gate: gate(), Channels: []shipbell.ChannelID{"telegram:-1"}, Version: "1.2.3", Started: time.Now(),
 		Log: slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
 }

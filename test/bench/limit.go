@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/web"
 )
@@ -93,7 +94,7 @@ func serveLimit(address, path string) error {
 	if err != nil {
 		return err
 	}
-	options := web.Options{Ledger: nothing{}, Token: token, Started: time.Now()}
+	options := web.Options{Ledger: nothing{}, Gate: access.New(access.Options{PushToken: token}), Started: time.Now()}
 	if path != "" {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {

@@ -99,6 +99,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"SilenceAddsNothing", silenceAddsNothing},
 		{"TestInOneChannel", testInOneChannel},
 		{"TokensRoundTrip", tokensRoundTrip},
+		{"TokensComeAndGo", tokensComeAndGo},
 		{"ActsNewestFirst", actsNewestFirst},
 		{"SecretIsKept", secretIsKept},
 		{"Check", func(s *suite) { s.must(s.store.Check(s.Context())) }},

@@ -16,11 +16,6 @@ func at(d time.Duration) func(*shipbell.Event) {
 	return func(e *shipbell.Event) { e.At = Start.Add(d) }
 }
 
-// of makes e one of a project's.
-func of(project, environment string) func(*shipbell.Event) {
-	return func(e *shipbell.Event) { e.Project, e.Environment = project, environment }
-}
-
 // list returns the shown ids of a list.
 func (s *suite) list(f shipbell.Filter, after shipbell.Position, n int) ([]string, shipbell.Position) {
 	s.Helper()
@@ -272,6 +267,57 @@ func tokensRoundTrip(s *suite) {
 	acts, err := s.ledger.Acts(s.Context(), 0, 10)
 	s.must(err)
 	s.equal("acts", len(acts), 2)
+}
+
+func tokensComeAndGo(s *suite) {
+	token := func(id, name string) shipbell.Token {
+		return shipbell.Token{ID: shipbell.TokenID(id), Name: name, Scope: shipbell.ScopeRead, Hash: shipbell.TokenHash{9}, MadeBy: "anna"}
+	}
+	made, err := s.ledger.MakeToken(s.Context(), token("tk_c", "screen"))
+	s.must(err)
+	s.equal("made at", made.MadeAt, Start)
+	for _, wrong := range []shipbell.Token{token("tk_d", "screen"), token("tk_c", "another")} {
+		if _, err := s.ledger.MakeToken(s.Context(), wrong); !errors.Is(err, shipbell.ErrConflict) {
+			s.Errorf("%s %s: %v", wrong.ID, wrong.Name, err)
+		}
+	}
+	limited := token("tk_e", "limited")
+	limited.Projects = []string{"api-*"}
+	for _, wrong := range []shipbell.Token{token("tk_f", ""), token("tk_f", "tk_c"), token("tk_f", "a@b.example"), token("tk_f", "github: a"), token("tk_f", " a"), {ID: "tk_f", Name: "a", Scope: "all"}, limited} {
+		if _, err := s.ledger.MakeToken(s.Context(), wrong); !errors.Is(err, shipbell.ErrInvalid) {
+			s.Errorf("%q: %v", wrong.Name, err)
+		}
+	}
+	used := Start.Add(time.Minute)
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", used))
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", Start)) // another replica was slower
+	s.must(s.ledger.UseToken(s.Context(), "tk_unknown", used))
+	revoked, err := s.ledger.RevokeToken(s.Context(), "screen", "bob")
+	s.must(err)
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", used.Add(time.Hour)))
+	made.LastUsed, made.RevokedAt = used, Start
+	s.equal("revoked", revoked, made)
+	for _, gone := range []string{"screen", "tk_c", "nobody"} {
+		if _, err := s.ledger.RevokeToken(s.Context(), gone, "bob"); !errors.Is(err, shipbell.ErrNotFound) {
+			s.Errorf("revoke %s: %v", gone, err)
+		}
+	}
+	again, err := s.ledger.MakeToken(s.Context(), token("tk_d", "screen")) // the name is free
+	s.must(err)
+	_, err = s.ledger.RevokeToken(s.Context(), "tk_d", "bob")
+	s.must(err)
+	again.RevokedAt = Start
+	tokens, err := s.ledger.Tokens(s.Context())
+	s.must(err)
+	s.equal("tokens", tokens, []shipbell.Token{made, again})
+	acts, err := s.ledger.Acts(s.Context(), 0, 10)
+	s.must(err)
+	var told string
+	for _, a := range acts {
+		told += fmt.Sprintf("%s %s %s (%s); ", a.Who, a.What, a.Subject, a.Detail)
+	}
+	s.equal("acts", told, "bob token_revoked tk_d (screen, scope read); anna token_made tk_d (screen, scope read); "+
+		"bob token_revoked tk_c (screen, scope read); anna token_made tk_c (screen, scope read); ")
 }
 
 func actsNewestFirst(s *suite) {

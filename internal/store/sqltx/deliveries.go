@@ -267,8 +267,9 @@ func (t *Tx) Lanes() ([]shipbell.Lane, error) {
 		l.Backlog = backlog
 		lanes = append(lanes, l)
 		return err
-	}, `SELECT channel, doc, (SELECT count(*) FROM announcements a WHERE a.lane = l.id AND a.shown < a.wanted)
-		FROM lanes l ORDER BY channel`)
+		// All backlogs are counted in one go over the index of what is stale.
+	}, `SELECT l.channel, l.doc, coalesce(a.n, 0) FROM lanes l
+		LEFT JOIN (SELECT lane, count(*) AS n FROM announcements WHERE shown < wanted GROUP BY lane) a ON a.lane = l.id ORDER BY l.channel`)
 	if err != nil {
 		return nil, fmt.Errorf("read lanes: %w", err)
 	}
