@@ -62,11 +62,12 @@ func TestConfigurationPage(t *testing.T) {
 }
 
 // settingName matches what looks like the name of one of our variables.
-var settingName = regexp.MustCompile(`\b(?:(?:SHIPBELL|TELEGRAM|DEPLOY_NOTIFY)_[A-Z0-9_]+|[A-Z]+_PROJECTS)\b`)
+var settingName = regexp.MustCompile(`\b(?:(?:SHIPBELL|TELEGRAM|DEPLOY_NOTIFY|GITHUB_OIDC|CLOUDFLARE_ACCESS)_[A-Z0-9_]+|[A-Z]+_PROJECTS)\b`)
 
 // otherNames are names that documents may say beside those of the settings.
 var otherNames = []string{
 	"DEPLOY_NOTIFY_URL",      // the client's
+	"DEPLOY_NOTIFY_AUDIENCE", // the same
 	"SHIPBELL_UPDATE",        // the tests'
 	"SHIPBELL_SEED",          // the simulation's
 	"SHIPBELL_SEEDS",         // the same
@@ -180,7 +181,7 @@ func pushFields(t *testing.T) []string {
 func TestOperationsPage(t *testing.T) {
 	page := read(t, "docs/operations.md")
 	n := 0
-	for _, dir := range []string{"internal/app", "internal/dispatch", "internal/ledger", "internal/web", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
+	for _, dir := range []string{"internal/app", "internal/dispatch", "internal/ledger", "internal/web", "internal/access", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
 		for _, f := range parse(t, dir) {
 			ast.Inspect(f, func(node ast.Node) bool {
 				call, ok := node.(*ast.CallExpr)

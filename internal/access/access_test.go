@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,21 +24,35 @@ const pushToken = "the-token-of-all-builds"
 // counting is a ledger that counts what it is asked, and can be away.
 type counting struct {
 	*ledger.Ledger
+	mu    sync.Mutex
 	reads int
 	away  error
 }
 
-func (c *counting) Tokens(ctx context.Context) ([]shipbell.Token, error) {
+// fail has it fail from now on, or work again.
+func (c *counting) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = err
+}
+
+func (c *counting) asked() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.reads++
-	if c.away != nil {
-		return nil, c.away
+	return c.away
+}
+
+func (c *counting) Tokens(ctx context.Context) ([]shipbell.Token, error) {
+	if err := c.asked(); err != nil {
+		return nil, err
 	}
 	return c.Ledger.Tokens(ctx)
 }
 
 func (c *counting) KeepAct(ctx context.Context, a shipbell.Act) error {
-	if c.away != nil {
-		return c.away
+	if err := c.asked(); err != nil {
+		return err
 	}
 	return c.Ledger.KeepAct(ctx, a)
 }
@@ -214,7 +229,7 @@ func TestStoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(o *access.Options) { o.Loopback = true })
 		r := request(http.MethodGet, bearer(f.token("wall", shipbell.ScopeRead))...)
-		f.ledger.away = errors.New("the database is away")
+		f.ledger.fail(errors.New("the database is away"))
 		_, err := f.admit(r, need(shipbell.ScopeRead))
 		var unavailable *access.Unavailable
 		if !errors.As(err, &unavailable) || unavailable.Hint == "" || !strings.Contains(err.Error(), "the database is away") {
@@ -225,7 +240,7 @@ func TestStoreAway(t *testing.T) {
 			t.Error("open, although there may be tokens")
 		}
 		f.is("somebody here", request(http.MethodGet), need(shipbell.ScopeRead), access.ErrStranger)
-		f.ledger.away = nil
+		f.ledger.fail(nil)
 		time.Sleep(2 * time.Second)
 		f.is("after it came back", r, need(shipbell.ScopeRead), nil)
 	})
@@ -271,6 +286,39 @@ func TestLastUse(t *testing.T) {
 		tokens, _ := f.ledger.Ledger.Tokens(t.Context())
 		if tokens[0].RevokedAt.IsZero() {
 			t.Error("a use brought a revoked token back")
+		}
+	})
+}
+
+// TestStreamEndsWithItsToken, within two seconds, and nobody else's does.
+func TestStreamEndsWithItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.gate.Run(ctx) }()
+		defer func() { stop(); <-ended }()
+
+		stream := func(r *http.Request) context.Context {
+			admitted, err := f.gate.Admit(httptest.NewRecorder(), r, need(shipbell.ScopeRead))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return admitted.Context()
+		}
+		wall, anna := f.token("wall", shipbell.ScopeRead), f.token("anna", shipbell.ScopeAdmin)
+		first, second := stream(request(http.MethodGet, bearer(wall)...)), stream(withCookie(signIn(f, wall)))
+		other := stream(request(http.MethodGet, bearer(anna)...))
+		time.Sleep(time.Hour)
+		f.revoke("wall")
+		time.Sleep(2*time.Second + time.Millisecond)
+		if first.Err() == nil || second.Err() == nil {
+			t.Error("a stream outlives its token")
+		}
+		f.ledger.fail(errors.New("the database is away"))
+		time.Sleep(time.Minute)
+		if other.Err() != nil {
+			t.Error("a stream ended for nothing")
 		}
 	})
 }

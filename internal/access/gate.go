@@ -70,6 +70,7 @@ type Gate struct {
 	push       shipbell.TokenHash
 	tokens     tokens
 	uses       uses
+	visits     visits
 	sessions   sessions
 	actions    *issuer // nil without Actions
 	cloudflare *issuer // nil without Cloudflare
@@ -131,7 +132,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, route Route) (*http
 	if by == bySession {
 		g.renew(w, r)
 	}
-	return r.WithContext(With(r.Context(), v)), nil
+	return g.admitted(r, v, route.Need == shipbell.ScopePush), nil
 }
 
 func (g *Gate) sameOrigin(r *http.Request) error {

@@ -125,7 +125,7 @@ func TestSignInRefused(t *testing.T) {
 		if _, err := f.gate.SignIn(httptest.NewRecorder(), request(http.MethodPost), token); err != nil {
 			t.Fatal(err)
 		}
-		f.ledger.away = errors.New("the disk is full")
+		f.ledger.fail(errors.New("the disk is full"))
 		w := httptest.NewRecorder()
 		_, err := f.gate.SignIn(w, request(http.MethodPost), token)
 		var unavailable *access.Unavailable

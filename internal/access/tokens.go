@@ -54,20 +54,31 @@ type tokens struct {
 	err    error
 }
 
-// get returns the tokens, read again where they are old, or where one is missed.
-// The caller must not change them.
-func (t *tokens) get(ctx context.Context, missed bool) ([]shipbell.Token, error) {
+// get returns the tokens, read again where they are older than that. The caller
+// must not change them.
+func (t *tokens) get(ctx context.Context, age time.Duration) ([]shipbell.Token, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.read(ctx, age)
+}
+
+// missed returns the tokens for one that was not among them.
+func (t *tokens) missed(ctx context.Context) ([]shipbell.Token, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.missAt) < missFor {
+		return t.read(ctx, tokensFor)
+	}
+	t.missAt = time.Now()
+	return t.read(ctx, 0)
+}
+
+func (t *tokens) read(ctx context.Context, age time.Duration) ([]shipbell.Token, error) {
 	if t.ledger == nil {
 		return nil, nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	again := missed && time.Since(t.missAt) >= missFor
-	if !again && !t.readAt.IsZero() && time.Since(t.readAt) < tokensFor {
+	if !t.readAt.IsZero() && time.Since(t.readAt) < age {
 		return t.good, t.err
-	}
-	if missed {
-		t.missAt = time.Now()
 	}
 	// Others wait for this answer too: the end of one request is not its end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
@@ -84,87 +95,35 @@ func (t *tokens) get(ctx context.Context, missed bool) ([]shipbell.Token, error)
 
 // find returns the good token that is meant, or ErrWrong.
 func (t *tokens) find(ctx context.Context, is func(shipbell.Token) bool) (shipbell.Token, error) {
-	for _, missed := range []bool{false, true} {
-		good, err := t.get(ctx, missed)
-		if err != nil {
-			return shipbell.Token{}, err
-		}
-		found := -1
-		for i, token := range good { // all of them, so that their order shows nowhere
-			if is(token) {
-				found = i
-			}
-		}
-		if found >= 0 {
-			return good[found], nil
-		}
+	good, err := t.get(ctx, tokensFor)
+	if err != nil {
+		return shipbell.Token{}, err
+	}
+	if token, ok := pick(good, is); ok {
+		return token, nil
+	}
+	if good, err = t.missed(ctx); err != nil {
+		return shipbell.Token{}, err
+	}
+	if token, ok := pick(good, is); ok {
+		return token, nil
 	}
 	return shipbell.Token{}, ErrWrong
+}
+
+// pick looks at all of them, so that their order shows nowhere.
+func pick(good []shipbell.Token, is func(shipbell.Token) bool) (found shipbell.Token, ok bool) {
+	for _, token := range good {
+		if is(token) {
+			found, ok = token, true
+		}
+	}
+	return found, ok
 }
 
 // HasTokens reports whether there is a token to look with. Where that cannot be
 // found out it says yes, because what follows from no is more.
 func (g *Gate) HasTokens() bool {
-	good, err := g.tokens.get(context.Background(), false)
+	good, err := g.tokens.get(context.Background(), tokensFor)
 	return err != nil || slices.ContainsFunc(good, func(t shipbell.Token) bool { return t.Scope.Allows(shipbell.ScopeRead) })
-}
-
-// usedEvery is how often it is stored that a token was used.
-const usedEvery = time.Minute
-
-// uses are the uses of tokens that are not stored yet.
-type uses struct {
-	mu      sync.Mutex
-	noted   map[shipbell.TokenID]time.Time
-	pending map[shipbell.TokenID]time.Time
-	wake    chan struct{}
-}
-
-func newUses() uses {
-	return uses{
-		noted: make(map[shipbell.TokenID]time.Time), pending: make(map[shipbell.TokenID]time.Time),
-		wake: make(chan struct{}, 1),
-	}
-}
-
-// note keeps in mind that a token was used, unless that is known to the minute.
-// It never waits for the store.
-func (u *uses) note(t shipbell.Token, now time.Time) {
-	if now.Sub(t.LastUsed) < usedEvery {
-		return
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if now.Sub(u.noted[t.ID]) < usedEvery {
-		return
-	}
-	u.noted[t.ID], u.pending[t.ID] = now, now
-	select {
-	case u.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (u *uses) take() map[shipbell.TokenID]time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	taken := u.pending
-	u.pending = make(map[shipbell.TokenID]time.Time)
-	return taken
-}
-
-// Run stores when tokens were last used, until ctx is done.
-func (g *Gate) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-g.uses.wake:
-		}
-		for id, at := range g.uses.take() {
-			if err := g.Ledger.UseToken(ctx, id, at); err != nil && ctx.Err() == nil {
-				g.Log.Warn("could not store when a token was last used", "token", id, "error", err)
-			}
-		}
-	}
 }

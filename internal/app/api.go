@@ -12,15 +12,10 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/api"
-	"github.com/shipbell/shipbell/internal/dispatch"
 )
 
 // makeAPI makes the API. It is called after the gate is made.
-func (a *App) makeAPI(o Options, channels []dispatch.Channel, now func() time.Time) *api.API {
-	budgets := make(map[shipbell.ChannelID]shipbell.Budget)
-	for _, c := range channels {
-		budgets[c.ID()] = c.Budget()
-	}
+func (a *App) makeAPI(o Options, budgets map[shipbell.ChannelID]shipbell.Budget, now func() time.Time) *api.API {
 	return api.New(api.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Feed: a.feed,
 		Channels: a.channels, Budgets: budgets,

@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"regexp"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/app"
+	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/faketelegram"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
@@ -183,5 +186,33 @@ func TestOpenToThisMachine(t *testing.T) {
 	s.stop()
 	if !strings.Contains(s.log.String(), "open to everybody on this machine") {
 		t.Errorf("not said in the log:\n%s", s.log)
+	}
+}
+
+// TestIssuers: the settings say who is asked for keys, and while nobody answers,
+// who shows a signed token is told to come again, and others push.
+func TestIssuers(t *testing.T) {
+	dead := httptest.NewServer(http.NotFoundHandler())
+	dead.Close()
+	s := start(t, func(c *config.Settings) {
+		c.Access = config.Access{
+			Repositories: "74", Audience: "shipbell", Issuer: dead.URL + "/github",
+			Team: dead.URL + "/access", Tags: []string{"tag"}, Admins: []string{"anna@example.com"},
+		}
+	})
+	signed := func(issuer string) string {
+		encode := base64.RawURLEncoding.EncodeToString
+		return encode([]byte(`{"alg":"RS256","kid":"1"}`)) + "." + encode([]byte(`{"iss":"`+dead.URL+issuer+`","aud":"shipbell"}`)) + "." + encode([]byte("signature"))
+	}
+	if code, text := s.request("POST", "/notify", signed("/github"), body("id-1", "")); code != 503 || !strings.Contains(text, `"code":"access_unavailable"`) {
+		t.Errorf("a workflow: %d %s", code, text)
+	}
+	if code, text := s.request("POST", "/notify", signed("/another"), body("id-1", "")); code != 401 || text != "Unauthorized" {
+		t.Errorf("signed by another: %d %s", code, text)
+	}
+	s.push(body("id-1", ""))
+	s.stop()
+	if strings.Contains(s.log.String(), "open to everybody") {
+		t.Error("open, although Cloudflare Access is set")
 	}
 }

@@ -309,6 +309,18 @@ func (l *loader) dataDir(given string) string {
 	return dir
 }
 
+// on reads a setting that is on or off.
+func (l *loader) on(setting, value string) bool {
+	switch strings.ToLower(value) {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	l.problem(setting, "%q cannot be understood", value)
+	return false
+}
+
 type loader struct {
 	Sources
 	dotEnv   map[string]string
@@ -445,20 +457,8 @@ func (l *loader) settings(t Table) Settings {
 		l.problem("TELEGRAM_BOT_TOKEN", "is needed together with TELEGRAM_CHAT_ID")
 	}
 	l.checkServer("TELEGRAM_API_URL", t.TelegramAPIURL)
-	switch strings.ToLower(t.TelegramLimits) {
-	case "on":
-	case "off":
-		s.TelegramFree = true
-	default:
-		l.problem("TELEGRAM_LIMITS", "%q cannot be understood", t.TelegramLimits)
-	}
-	switch strings.ToLower(t.PublicBadges) {
-	case "off":
-	case "on":
-		s.PublicBadges = true
-	default:
-		l.problem("SHIPBELL_PUBLIC_BADGES", "%q cannot be understood", t.PublicBadges)
-	}
+	s.TelegramFree = !l.on("TELEGRAM_LIMITS", t.TelegramLimits)
+	s.PublicBadges = l.on("SHIPBELL_PUBLIC_BADGES", t.PublicBadges)
 	if s.PublicURL = strings.TrimSuffix(t.PublicURL, "/"); s.PublicURL != "" {
 		l.checkServer("SHIPBELL_PUBLIC_URL", s.PublicURL)
 	}

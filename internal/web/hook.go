@@ -50,5 +50,5 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.Hook.Nudge()
-	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+	writeBody(w, http.StatusOK, accepted)
 }

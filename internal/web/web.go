@@ -138,7 +138,10 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		return
 	}
-	body := strings.TrimSuffix(b.String(), "\n")
+	writeBody(w, status, strings.TrimSuffix(b.String(), "\n"))
+}
+
+func writeBody(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -152,10 +155,7 @@ func equal(given string, want [sha256.Size]byte) bool {
 }
 
 // accepted is the contract's answer, to the byte.
-type accepted struct {
-	Success bool   `json:"success"`
-	Message string `json:"message"`
-}
+const accepted = `{"success":true,"message":"Notification queued"}`
 
 func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 	body, ok := s.body(w, r)
@@ -175,7 +175,7 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 		s.failPush(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, accepted{Success: true, Message: "Notification queued"})
+	writeBody(w, http.StatusOK, accepted)
 }
 
 // body reads the body of a request, or refuses it.

@@ -16,11 +16,6 @@ func at(d time.Duration) func(*shipbell.Event) {
 	return func(e *shipbell.Event) { e.At = Start.Add(d) }
 }
 
-// of makes e one of a project's.
-func of(project, environment string) func(*shipbell.Event) {
-	return func(e *shipbell.Event) { e.Project, e.Environment = project, environment }
-}
-
 // list returns the shown ids of a list.
 func (s *suite) list(f shipbell.Filter, after shipbell.Position, n int) ([]string, shipbell.Position) {
 	s.Helper()
