@@ -43,6 +43,7 @@ func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestS
 		"healthy":  healthy,
 		"sqlite":   sqlite,
 		"spoil":    spoil,
+		"written":  written,
 	}
 	maps.Copy(commands, more)
 	testscript.Run(t, testscript.Params{
@@ -259,4 +260,20 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	start := at / pageSize * pageSize
 	copy(content[start:start+pageSize], bytes.Repeat([]byte{0xff}, pageSize))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
+}
+
+// written FILE TEXT waits until a file holds the text.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: written FILE TEXT")
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not hold %q: %s, %v", args[0], args[1], text, err)
+		}
+	}
 }
