@@ -104,7 +104,7 @@ func setup(env *testscript.Env) error {
 // until it listens, and puts "STATUS BODY" on standard output.
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: request METHOD PATH TOKEN|@TOKEN-FILE [BODY-FILE]")
+		ts.Fatalf("usage: request METHOD PATH TOKEN|@TOKEN-FILE|- [BODY-FILE]")
 	}
 	token := args[2]
 	if file, ok := strings.CutPrefix(token, "@"); ok {
@@ -118,7 +118,9 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	for {
 		r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], strings.NewReader(body))
 		ts.Check(err)
-		r.Header.Set("Authorization", "Bearer "+token)
+		if token != "-" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			if time.Now().After(deadline) {

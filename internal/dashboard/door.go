@@ -132,7 +132,7 @@ func (d *Dashboard) access(w http.ResponseWriter, r *http.Request) {
 	if before > 0 {
 		p.Newest = pathAccess
 	}
-	d.show(w, r, http.StatusOK, "access", frame{Title: "Access", Nav: pathAccess, Body: p})
+	d.show(w, r, http.StatusOK, "access", frame{Title: "Access", Nav: pathAccess, Live: liveAll, Refresh: 30, Body: p})
 }
 
 func newDone(a shipbell.Act) done {

@@ -41,8 +41,8 @@ type form struct {
 	// Since and Until are as they were given.
 	SinceText, UntilText string
 	Chips                []chip
-	// More is set where a field is in use that is folded away.
-	More bool
+	// More counts the fields in use that are folded away.
+	More int
 	// Clear is the address without a filter.
 	Clear string
 }
@@ -73,7 +73,9 @@ func newForm(path string, r *http.Request, f shipbell.Filter, cards []board.Card
 				continue
 			}
 			o.Chips = append(o.Chips, chip{names[name], chipText(name, value), address(path, without(v, name, value))})
-			o.More = o.More || !slices.Contains([]string{"q", paramState, "status"}, name)
+			if name != "q" && name != paramState {
+				o.More++
+			}
 		}
 	}
 	return o

@@ -34,6 +34,9 @@ func setSecurity(h http.Header) {
 // place of what is there.
 const fragmentHeader = "X-Fragment"
 
+// liveAll has a page look again at every event.
+const liveAll = "all"
+
 // frame is a page with what stands around it.
 type frame struct {
 	Title string

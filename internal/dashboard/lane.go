@@ -48,7 +48,7 @@ func (d *Dashboard) channels(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.show(w, r, http.StatusOK, "channels", frame{
-		Title: "Channels", Nav: pathChannels, Refresh: 5,
+		Title: "Channels", Nav: pathChannels, Live: liveAll, Refresh: 5,
 		Body: channelsPage{Lanes: lanes, Sources: d.sources(), Now: d.Now()},
 	})
 }

@@ -96,7 +96,7 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 		last.Rows = append(last.Rows, newRow(dep))
 	}
 	p.turn(v, after, found.Next)
-	d.show(w, r, http.StatusOK, "deployments", frame{Title: "Deployments", Nav: pathDeployments, Live: "all", Sum: summarize(cards), Body: p})
+	d.show(w, r, http.StatusOK, "deployments", frame{Title: "Deployments", Nav: pathDeployments, Live: liveAll, Sum: summarize(cards), Body: p})
 }
 
 // turn says where the parts before and behind this one are. A list can be read on

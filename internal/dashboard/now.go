@@ -85,7 +85,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		d.failed(w, r, err)
 		return
 	}
-	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: "all", Refresh: 30, Sum: sum, Body: p})
+	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Sum: sum, Body: p})
 }
 
 func number0(text string) int {
@@ -221,7 +221,7 @@ func (d *Dashboard) pulse(ctx context.Context) pulse {
 
 // welcome shows what to do before anything is known.
 func (d *Dashboard) welcome(w http.ResponseWriter, r *http.Request) {
-	d.show(w, r, http.StatusOK, "welcome", frame{Title: "Welcome", Nav: pathNow, Live: "all", Refresh: 5, Body: struct {
+	d.show(w, r, http.StatusOK, "welcome", frame{Title: "Welcome", Nav: pathNow, Live: liveAll, Refresh: 5, Body: struct {
 		Address, Token string
 		Asked          bool
 	}{d.address(r), d.TokenHint, len(d.Hearings()) > 0}})
