@@ -16,6 +16,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/compress"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -93,7 +94,7 @@ type Dashboard struct {
 	cards   cardCache
 	lanes   lately[[]shipbell.Lane]
 	holders lately[map[shipbell.ChannelID]shipbell.Replica]
-	zip     zipper
+	zip     compress.Pool
 }
 
 // New makes the pages' side. It does no I/O.
@@ -124,7 +125,7 @@ const (
 
 // Routes returns what can be asked, and what each needs.
 func (d *Dashboard) Routes() []access.Route {
-	return []access.Route{
+	routes := []access.Route{
 		look("/{$}", d.now),
 		look(pathDeployments, d.list),
 		look(pathDeployments+"/{id}", d.story),
@@ -140,6 +141,10 @@ func (d *Dashboard) Routes() []access.Route {
 		open(http.MethodPost, pathSignOut, d.signOut),
 		{Method: http.MethodGet, Path: pathAssets + "{name}", Need: shipbell.ScopeNone, Handler: http.HandlerFunc(d.asset)},
 	}
+	for i := range routes {
+		routes[i].Handler = d.zip.Handler(routes[i].Handler)
+	}
+	return routes
 }
 
 func look(path string, h http.HandlerFunc) access.Route {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,7 +180,13 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, status int, nam
 			return
 		}
 	}
-	d.zip.write(w, r, status, body.Bytes())
+	write(w, status, body.Bytes())
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
 // fill says what stands around every page.

@@ -278,3 +278,25 @@ func (w *World) Step(ctx context.Context, i int) error {
 	t.deliver(0, Team)
 	return t.err
 }
+
+// Few tells a short history, of which each page can be read at a glance: one project
+// that is live, one that fails and one that is under way.
+func (w *World) Few(ctx context.Context) error {
+	t := teller{w: w, ctx: ctx}
+	api, checkout, docs := projects[0], projects[2], projects[8]
+	for i := range 3 { // so that it is known how long one usually takes
+		t.whole(docs, 1+i, time.Duration(30-8*i)*time.Hour)
+	}
+	t.whole(api, 12, 3*time.Hour)
+	t.deliver(2*time.Hour, Team)
+	e := w.event(checkout, "build-f001", shipbell.SourcePush, shipbell.Announced, 20)
+	t.tell(26*time.Minute, e)
+	e = w.event(checkout, "build-f001", shipbell.SourceExec, shipbell.Failure, 20)
+	e.Error, e.Log, e.LogURL = `✘ [ERROR] Could not resolve "./auth"`, buildLog, "https://github.com/acme/checkout/actions/runs/7"
+	t.tell(25*time.Minute, e)
+	t.tell(50*time.Second, w.event(docs, "build-a001", shipbell.SourcePush, shipbell.Announced, 21))
+	t.tell(47*time.Second, w.event(docs, "build-a001", shipbell.SourceBuilds, shipbell.InProgress, 21))
+	t.lanes()
+	t.doors()
+	return t.err
+}

@@ -90,7 +90,7 @@ func (w *World) Options() dashboard.Options {
 			Topic: {Name: "ops", Limits: []shipbell.Limit{minute}},
 		},
 		Hearings: func() []shipbell.Hearing { return w.Hearings },
-		URL:      "http://127.0.0.1:8787", TokenHint: "/var/lib/shipbell/token", Version: "v0.5.0", Now: w.Now,
+		URL:      "http://127.0.0.1:8787", TokenHint: "in /var/lib/shipbell/token on the server", Version: "v0.5.0", Now: w.Now,
 	}
 }
 
