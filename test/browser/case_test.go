@@ -85,6 +85,7 @@ var flawed = []struct {
 	{"an empty heading", structure, "", `<h2></h2>`, "heading"},
 	{"two main parts", structure, "", `<div role="main">x</div>`, "main"},
 	{"two navigations without names", structure, "", `<nav><a href="/x">x</a></nav>`, "nav nav"},
+	{"links without a navigation", structure, `<script>onload = () => document.querySelector("nav").outerHTML = '<header><a href="/">One</a> <a href="/">Two</a> <a href="/">Three</a></header>'</script>`, "", "nav"},
 	{"no skip link", structure, `<style>.skip{display:none}</style>`, "", "skip"},
 	{"one id twice", structure, "", `<i id="x"></i><i id="x"></i>`, "id"},
 	{"refers to nothing", structure, "", `<p aria-describedby="nowhere">x</p>`, "refers"},
@@ -132,7 +133,7 @@ var flawed = []struct {
 	{"a pale mark of the focus", keyboard, `<style>.p:focus-visible{outline:2px solid light-dark(#ddd,#333)}</style>`, `<button class="p">x</button>`, "outline"},
 	{"a trap", keyboard, "", `<div onkeydown="if (event.key === 'Tab') event.preventDefault()"><button>x</button></div><button>y</button>`, "trap unreached"},
 	{"what a mouse alone can use", keyboard, "", `<button id="u">x</button><script>u.onfocus = () => u.blur()</script>`, "unreached"},
-	{"what comes too early", keyboard, "", `<button tabindex="1">x</button>`, "order order order order order order order"},
+	{"what comes too early", keyboard, "", `<button onkeydown="next(event, c)">a</button> <button onkeydown="if (!b.was) next(event, last)" id="b">b</button> <button id="c" onkeydown="next(event, b); b.was = true">c</button><script>const next = (e, to) => { if (e.key === "Tab") { e.preventDefault(); to.focus(); } }</script>`, "order"},
 	{"under a bar", keyboard, `<style>.bar{position:fixed;inset:0;background:#fff;color:#000}</style>`, `<div class="bar">bar</div>`, "hidden hidden hidden hidden hidden hidden hidden"},
 
 	{"too heavy", performance, `<style>` + strings.Repeat("/* heavy */\n", 9000) + `</style>`, "", "weight"},

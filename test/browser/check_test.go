@@ -9,8 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 //go:embed check/*.js
@@ -97,25 +97,27 @@ func word(v *accessibility.Value) (text string) {
 
 // step is where the keyboard has come to.
 type step struct {
-	Index    int // among the controls; negative for what is none
-	Again    bool
-	Left     int // controls that had no focus yet
-	Findings []finding
+	Index int // among the controls; negative for what is none
+	Again bool
+	Left  int // controls that had no focus yet
 }
 
 // noControl says that the focus is nowhere.
 const noControl = -1
 
+// tab presses the key.
+var tab = call(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+	Type: input.DispatchKeyEventTypeRawKeyDown, Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9, NativeVirtualKeyCode: 9,
+})
+
 // keyboard goes through the page by Tab alone.
 func keyboard(p *page) []finding {
 	p.Helper()
-	way := p.script("focus")
-	first := eval[step](p, way)
-	found := first.Findings
+	var found []finding
+	first := eval[step](p, p.script("focus"))
 	for range 2*first.Left + 10 {
-		p.do(chromedp.KeyEvent(kb.Tab))
-		s := eval[step](p, way)
-		found = append(found, s.Findings...)
+		p.do(tab)
+		s := eval[step](p, `window.__way.step()`)
 		if s.Again && s.Left > 0 {
 			found = append(found, finding{"trap", "", "Tab leads back before all was reached"})
 		}
@@ -123,7 +125,7 @@ func keyboard(p *page) []finding {
 			break
 		}
 	}
-	return append(found, eval[[]finding](p, p.script("unreached"))...)
+	return append(found, eval[[]finding](p, `window.__way.end()`)...)
 }
 
 // weight bounds what the first look at a page may cost, in bytes on the wire.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,13 +33,17 @@ const (
 type page struct {
 	*testing.T
 	*witness
-	ctx context.Context
+	ctx   context.Context
+	close func() // says what went wrong since it was last asked
 }
 
 // shifts adds up how much of what was shown has moved by itself.
 const shifts = `window.__shift = 0;
 new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) window.__shift += e.value; })
   .observe({ type: "layout-shift", buffered: true });`
+
+// marks lets a page be asked whether a hostile value has run.
+const marks = `{ const tell = window.__pwned; window.__pwned = (text) => { window.__pwned.called = true; tell(String(text)); }; }`
 
 // open opens an empty window for pages of a server. What goes wrong in it fails the
 // test at its end.
@@ -51,15 +56,16 @@ func open(t *testing.T, origin string) *page {
 		chromedp.WithNewBrowserContext(),
 		chromedp.WithListener(func(event any) { w.hear(ctx, event) }))
 	p := &page{T: t, witness: w, ctx: ctx}
-	t.Cleanup(func() {
+	p.close = sync.OnceFunc(func() {
 		p.report()
 		cancel()
 		stop()
 	})
+	t.Cleanup(p.close)
 	p.do(
 		call(audits.Enable, cdp.Empty{}),
 		call(runtime.AddBinding, runtime.AddBindingParams{Name: pwned}),
-		call(protocol.AddScriptToEvaluateOnNewDocument, protocol.AddScriptToEvaluateOnNewDocumentParams{Source: shifts}),
+		call(protocol.AddScriptToEvaluateOnNewDocument, protocol.AddScriptToEvaluateOnNewDocumentParams{Source: shifts + marks}),
 	)
 	p.size(1280)
 	p.prefer(light)
@@ -138,19 +144,24 @@ const every = 20 * time.Millisecond
 // until waits until an expression is true in the page, whichever page that is then.
 func (p *page) until(expression string) {
 	p.Helper()
+	if err := p.wait(expression, patience/4); err != nil {
+		p.report()
+		p.Fatalf("%s: waiting for %s: %v", p.where(), expression, err)
+	}
+}
+
+// soon waits a little for what may not come.
+func (p *page) soon(expression string) { _ = p.wait(expression, 3*time.Second) }
+
+func (p *page) wait(expression string, atMost time.Duration) error {
 	poll := chromedp.Poll[bool](expression, chromedp.WithPollingInterval(every), chromedp.WithPollingTimeout(0))
-	limit, stop := context.WithTimeout(p.ctx, patience/4)
+	limit, stop := context.WithTimeout(p.ctx, atMost)
 	defer stop()
 	for {
 		_, err := chromedp.Run(limit, poll)
-		if err == nil {
-			return
+		if err == nil || limit.Err() != nil || !leftPage(err) {
+			return err
 		}
-		if limit.Err() == nil && leftPage(err) {
-			continue // the page was left while it was asked
-		}
-		p.report()
-		p.Fatalf("%s: waiting for %s: %v", p.where(), expression, err)
 	}
 }
 
@@ -197,6 +208,16 @@ func (p *page) text(selector string) string {
 // click clicks on the first element, where a pointer would.
 func click(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Click(chromedp.CSS(selector))
+}
+
+// typeInto types into a field.
+func typeInto(selector, text string) chromedp.Action[chromedp.Void] {
+	return chromedp.SendKeys(chromedp.CSS(selector), text)
+}
+
+// evaluate runs an expression for what it does.
+func evaluate(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](expression)
 }
 
 // screenshots is where they are kept, beside what else is made and not committed.

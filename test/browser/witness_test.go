@@ -13,11 +13,13 @@ import (
 	protocol "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/shipbell/shipbell/test/hostile"
 )
 
 // pwned is the function that hostile values call. A page in which it is called has
 // run what a stranger wrote.
-const pwned = "__pwned"
+const pwned = hostile.Function
 
 // witness sees all that happens to a page, and keeps what must not.
 type witness struct {
@@ -62,6 +64,9 @@ func (w *witness) hear(ctx context.Context, event any) {
 			wrong("a hostile value ran: %s", e.Payload)
 		}
 	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelVerbose {
+			return // advice
+		}
 		wrong("log: %s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 	case *audits.EventIssueAdded:
 		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
