@@ -130,7 +130,7 @@ func (i *Insights) answer(ctx context.Context, w window, a *answer) (report Repo
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if done {
-			a.report, a.at = report, report.ComputedAt
+			a.report, a.at = report, i.Now() // not when it was begun: who waited would begin anew
 		} else if a.at.IsZero() {
 			delete(i.answers, w)
 		}
