@@ -20,7 +20,7 @@ var layers = map[string][]string{
 	"internal/dashboard":         {"internal/access", "internal/board", "internal/insight", "internal/ledger", "internal/render"},
 	"internal/board":             {"internal/ledger"},
 	"internal/feed":              {"internal/ledger"},
-	"internal/insight":           {"internal/ledger"},
+	"internal/insight":           {"internal/ledger", "internal/render"},
 	"internal/access":            {"internal/ledger", "internal/outbound"},
 	"internal/metric":            {"internal/ledger"},
 	"internal/app":               {"internal/"},
