@@ -33,9 +33,9 @@ func Definitions() []Definition {
 		{
 			Name: "Lead time for changes",
 			Meaning: "From the commit to the success that brought it: the median, and what nine of ten do not exceed. " +
-				"DORA's lead time for changes looks at every commit of a deployment; here it is the newest one alone, by its committer date.",
-			Unknown: "When a commit was made that neither `shipbell notify` nor `shipbell exec` told of; of how many it is known stands beside the number. " +
-				"A commit that is younger than its deployment counts as not known.",
+				"DORA's lead time for changes looks at every commit of a deployment; here it is the newest one alone, by its committer date, which a rebase or a squash makes anew.",
+			Unknown: "When a commit was made that neither shipbell notify nor shipbell exec told of; of how many it is known stands beside the number. " +
+				"One that is dated after its deployment ended counts as not known.",
 		},
 		{
 			Name: "Change failure rate",
