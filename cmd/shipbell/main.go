@@ -51,6 +51,9 @@ type cli struct {
 	Exec    execCmd    `cmd:"" help:"Run a deploy command, and tell the server how it went. Ends as the command does."`
 	Notify  notifyCmd  `cmd:"" help:"Tell the server of a deployment, from a build step. Never fails the build."`
 	Demo    demoCmd    `cmd:"" help:"Show it all at work in 20 seconds, without any account."`
+	Ls      lsCmd      `cmd:"" help:"List deployments of a running server."`
+	Show    showCmd    `cmd:"" help:"Show all that a running server knows of a deployment."`
+	Tail    tailCmd    `cmd:"" help:"Print what changes, as it changes."`
 	State   stateCmd   `cmd:"" help:"Show or import the ids that were announced."`
 	Why     whyCmd     `cmd:"" help:"Tell all that is known of a deployment, and why its message says what it says."`
 	Poll    pollCmd    `cmd:"" help:"Ask Cloudflare once, and print what was heard."`

@@ -59,11 +59,11 @@ type Options struct {
 	// is empty.
 	BaseURL string
 	// Instance names this ledger among all, in letters, digits and hyphens: the
-	// entries of its feed are known by it.
-	Instance string
+	// entries of its feed are known by it for ever.
+	Instance func(context.Context) (string, error)
 	// Still reports whether who made a request may still do so; nil for yes. Streams
 	// ask while they last.
-	Still func(context.Context) bool
+	Still func(*http.Request) bool
 	// Now tells the time; nil means the system clock.
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -87,7 +87,7 @@ func New(o Options) *API {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Still == nil {
-		o.Still = func(context.Context) bool { return true }
+		o.Still = func(*http.Request) bool { return true }
 	}
 	a := &API{Options: o}
 	a.stopping, a.stop = context.WithCancel(context.Background())

@@ -46,7 +46,8 @@ func newFixture(t *testing.T) *fixture {
 	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: everywhere{channel}, Now: now, Committed: func() { f.committed() }})
 	f.options = api.Options{
 		Ledger: f.ledger, Acts: f.ledger, Channels: []shipbell.ChannelID{channel, "slack:b"}, Now: now, Version: "1.2.3",
-		Budgets: map[shipbell.ChannelID]shipbell.Budget{channel: {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
+		Instance: func(context.Context) (string, error) { return "a1b2", nil },
+		Budgets:  map[shipbell.ChannelID]shipbell.Budget{channel: {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
 	}
 	f.api = api.New(f.options)
 	return f

@@ -90,17 +90,21 @@ func (a *API) feedOf(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	instance, err := a.Instance(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	base, filter := a.base(r), v.Encode()
 	o := atomFeed{
-		ID: a.tag("feed"), Title: "Deployments", Updated: time.Unix(0, 0).UTC(), Author: atomAuthor{"Shipbell"},
+		ID: tag(instance, "feed"), Title: "Deployments", Updated: time.Unix(0, 0).UTC(), Author: atomAuthor{"Shipbell"},
 		Software: atomMaker{a.Version, "Shipbell"},
 		Links:    []atomLink{{"self", "application/atom+xml", base + "/feed.atom" + asQuery(filter)}, {"alternate", "text/html", base + "/deployments"}},
 	}
 	if filter != "" {
-		o.ID, o.Title = a.tag("feed?"+filter), "Deployments: "+described(f)
+		o.ID, o.Title = tag(instance, "feed?"+filter), "Deployments: "+described(f)
 	}
 	for _, d := range list.Deployments {
-		item := a.entry(base, d)
+		item := entry(instance, base, d)
 		if item.Updated.After(o.Updated) {
 			o.Updated = item.Updated
 		}
@@ -128,10 +132,10 @@ func described(f shipbell.Filter) string {
 	return cmp.Or(strings.Join(words, " · "), "a time")
 }
 
-func (a *API) entry(base string, d shipbell.Deployment) atomItem {
+func entry(instance, base string, d shipbell.Deployment) atomItem {
 	number := strconv.FormatInt(int64(d.ID), 10)
 	item := atomItem{
-		ID: a.tag("deployments/" + number), Title: headline(d), Updated: updated(d), Published: d.StartedAt.UTC(),
+		ID: tag(instance, "deployments/"+number), Title: headline(d), Updated: updated(d), Published: d.StartedAt.UTC(),
 		Links:   []atomLink{{"alternate", "text/html", base + "/deployments/" + number}},
 		Content: atomText{"text", render.Message(d).Plain()},
 	}
@@ -193,8 +197,8 @@ func short(hash string) string {
 }
 
 // tag returns an id that stays, whatever the address of the server.
-func (a *API) tag(what string) string {
-	return "tag:" + cmp.Or(a.Instance, "local") + ".shipbell.invalid,2026:" + what
+func tag(instance, what string) string {
+	return "tag:" + instance + ".shipbell.invalid,2026:" + what
 }
 
 // hostName matches what a Host header may hold to become part of a link.

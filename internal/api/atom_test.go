@@ -92,8 +92,6 @@ func (f *fixture) parse(answer *http.Response) parsedFeed {
 
 func TestFeed(t *testing.T) {
 	f := newFixture(t)
-	f.options.Instance = "a1b2"
-	f.api = api.New(f.options)
 	f.record(nil)
 	f.record(func(e *shipbell.Event) {
 		e.Status, e.Environment, e.URL = shipbell.Failure, "staging", "https://staging.example.com/?a=1&b=2"

@@ -119,7 +119,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	s := stream{w: w, to: http.NewResponseController(w), filter: f}
 	// The server's own time-outs are for requests that end.
 	_ = s.to.SetReadDeadline(time.Time{})
-	a.pass(ctx, reader, &s)
+	a.pass(ctx, r, reader, &s)
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (a *API) follow(ctx context.Context, r *http.Request) (*feed.Reader, error)
 }
 
 // pass tells batch by batch, and in between that the stream is there.
-func (a *API) pass(ctx context.Context, reader *feed.Reader, s *stream) {
+func (a *API) pass(ctx context.Context, r *http.Request, reader *feed.Reader, s *stream) {
 	for first := true; ; {
 		waiting, cancel := context.WithTimeout(ctx, beat)
 		for waiting.Err() == nil {
@@ -170,7 +170,7 @@ func (a *API) pass(ctx context.Context, reader *feed.Reader, s *stream) {
 			first = false
 		}
 		cancel()
-		if ctx.Err() != nil || !a.Still(ctx) {
+		if ctx.Err() != nil || !a.Still(r) {
 			s.allow() // the end of the answer is to be written yet
 			return
 		}

@@ -332,7 +332,7 @@ func TestStreamOfARevokedTokenEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		var revoked atomic.Bool
-		f.options.Still = func(context.Context) bool { return !revoked.Load() }
+		f.options.Still = func(*http.Request) bool { return !revoked.Load() }
 		f.withFeed()
 		l := f.serve().listen(t, "")
 		l.mustNext(t, wire.EventHere)
@@ -366,6 +366,23 @@ func TestFeedThatIsNotRead(t *testing.T) {
 		f.api = api.New(f.options)
 		f.refused(f.serve().listen(t, "").answer, http.StatusServiceUnavailable, wire.CodeStarting)
 	})
+}
+
+// TestRoomForReaders has an end, and a reader that leaves makes room.
+func TestRoomForReaders(t *testing.T) {
+	f := newFixture(t)
+	f.withFeed()
+	f.ask(http.MethodHead, "/api/v1/events", "")
+	if n := f.api.Readers(); n != 0 {
+		t.Errorf("%d readers after all have left", n)
+	}
+	f.api.Fill()
+	full := f.api.Readers()
+	answer := f.ask(http.MethodGet, "/api/v1/events", "")
+	f.refused(answer, http.StatusServiceUnavailable, wire.CodeTooManyReaders)
+	if answer.Header.Get("Retry-After") != "10" || f.api.Readers() != full {
+		t.Errorf("%v, %d readers", answer.Header, f.api.Readers())
+	}
 }
 
 func TestParametersOfTheStream(t *testing.T) {

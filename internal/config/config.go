@@ -53,10 +53,10 @@ type Table struct {
 	AccessTeam       string `name:"access-team" setting:"CLOUDFLARE_ACCESS_TEAM" placeholder:"TEAM" accepts:"the team's name or domain, such as acme or acme.cloudflareaccess.com" help:"Cloudflare Access in front of the dashboard: whom it vouches for may read."`
 	AccessAudience   string `name:"access-audience" setting:"CLOUDFLARE_ACCESS_AUD" placeholder:"TAG,…" accepts:"audience tags of 64 hexadecimal digits, separated by commas" help:"Application Audience tags of the Access applications in front."`
 	Admins           string `name:"admins" setting:"SHIPBELL_ADMINS" placeholder:"ADDRESS,…" accepts:"e-mail addresses separated by commas" help:"Who may administer of those for whom Cloudflare Access vouches."`
+	PublicBadges     string `name:"public-badges" setting:"SHIPBELL_PUBLIC_BADGES" fallback:"off" placeholder:"on|off" accepts:"on or off" help:"Show the badges of projects to everybody, without a token: who knows a name sees what is live of it."`
+	PublicURL        string `name:"public-url" setting:"SHIPBELL_PUBLIC_URL" placeholder:"URL" accepts:"an http or https address" help:"Address under which people reach the server, for the links of feeds; the one that a feed reader asked unless given."`
 	WorkerProjects   string `name:"worker-projects" setting:"WORKER_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as api-*, separated by commas" help:"Workers that are announced; all unless given."`
 	PageProjects     string `name:"page-projects" setting:"PAGE_PROJECTS" placeholder:"NAME,…" accepts:"project names and globs such as site-*, separated by commas" help:"Pages projects that are announced; all unless given."`
-	PublicBadges     string `name:"public-badges" setting:"SHIPBELL_PUBLIC_BADGES" fallback:"off" placeholder:"on|off" accepts:"on or off" help:"Let everybody see the badges of projects, as the pages of code hosts need."`
-	BaseURL          string `name:"base-url" setting:"SHIPBELL_BASE_URL" placeholder:"URL" accepts:"an http or https address" help:"Address of this server in feeds; the one that was asked unless given."`
 	Retention        string `name:"retention" setting:"SHIPBELL_RETENTION" fallback:"400d" placeholder:"DAYS" accepts:"days such as 400d, or hours such as 9600h; at least 1d" help:"Age at which deployments are deleted. Ids are remembered for at least 90 days."`
 	LogLevel         string `name:"log-level" setting:"SHIPBELL_LOG_LEVEL" fallback:"info" placeholder:"LEVEL" accepts:"debug, info, warn or error" help:"Least level that is logged."`
 }
@@ -73,10 +73,10 @@ type Settings struct {
 	Cloudflare     Cloudflare
 	WebhookSecret  string // empty: the hook is closed
 	Access         Access
+	PublicBadges   bool
+	PublicURL      string // empty: the address that was asked
 	WorkerProjects string
 	PageProjects   string
-	PublicBadges   bool
-	BaseURL        string // empty: the one that was asked
 	Retention      time.Duration
 	LogLevel       string
 }
@@ -459,9 +459,8 @@ func (l *loader) settings(t Table) Settings {
 	l.checkServer("TELEGRAM_API_URL", t.TelegramAPIURL)
 	s.TelegramFree = !l.on("TELEGRAM_LIMITS", t.TelegramLimits)
 	s.PublicBadges = l.on("SHIPBELL_PUBLIC_BADGES", t.PublicBadges)
-	s.BaseURL = strings.TrimSuffix(t.BaseURL, "/")
-	if t.BaseURL != "" {
-		l.checkServer("SHIPBELL_BASE_URL", t.BaseURL)
+	if s.PublicURL = strings.TrimSuffix(t.PublicURL, "/"); s.PublicURL != "" {
+		l.checkServer("SHIPBELL_PUBLIC_URL", s.PublicURL)
 	}
 	s.WebhookSecret = t.WebhookSecret
 	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {

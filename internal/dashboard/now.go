@@ -1,0 +1,228 @@
+package dashboard
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/board"
+)
+
+// cardsPerPage bounds a page: so many can be looked over, and more are found by
+// searching.
+const cardsPerPage = 120
+
+// nowPage is what is live where.
+type nowPage struct {
+	Headline string
+	Face     face
+	Tiles    []tile
+	Pulse    pulse
+	Form     form
+	Groups   []group
+	Shown    int
+	Found    int
+	All      int
+	Newer    string // the address of the part before
+	Older    string
+}
+
+// tile is one of the counts, which leads to what it counts.
+type tile struct {
+	Face    face
+	N       int
+	Address string
+	Chosen  bool
+}
+
+// group is the cards of one kind.
+type group struct {
+	Key, Title string
+	Cards      []template.HTML
+}
+
+func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
+	now := d.Now()
+	select {
+	case <-d.Board.Ready():
+	default:
+		d.show(w, r, http.StatusOK, "reading", frame{Title: "Now", Nav: pathNow, Refresh: 2})
+		return
+	}
+	f, ok := d.filterOf(w, r, now)
+	if !ok {
+		return
+	}
+	cards, _ := d.Board.Cards()
+	if len(cards) == 0 {
+		d.welcome(w, r)
+		return
+	}
+	v := r.URL.Query()
+	states := statesOf(v)
+	sum := summarize(cards)
+	found := slices.DeleteFunc(slices.Clone(cards), func(c board.Card) bool { return !passes(c, f, states) })
+	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, r, f, cards), Pulse: d.pulse(r.Context())}
+	p.Headline, p.Face = headline(sum)
+	p.Tiles = tiles(sum, v, states)
+	page := max(number0(v.Get(paramPage)), 1)
+	from := min((page-1)*cardsPerPage, len(found))
+	to := min(from+cardsPerPage, len(found))
+	if page > 1 {
+		p.Newer = with(pathNow, pure(v), paramPage, strconv.Itoa(page-1))
+	}
+	if to < len(found) {
+		p.Older = with(pathNow, pure(v), paramPage, strconv.Itoa(page+1))
+	}
+	p.Shown = to - from
+	var err error
+	if p.Groups, err = d.groups(found[from:to], now); err != nil {
+		d.failed(w, r, err)
+		return
+	}
+	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Sum: sum, Body: p})
+}
+
+func number0(text string) int {
+	n, _ := strconv.Atoi(text)
+	return min(n, 1_000_000)
+}
+
+// statesOf reads the states that are asked for; words that are none are left out.
+func statesOf(v url.Values) []board.State {
+	var states []board.State
+	for _, word := range v[paramState] {
+		if s := board.State(word); slices.Contains(board.States(), s) {
+			states = append(states, s)
+		}
+	}
+	return states
+}
+
+// passes reports whether a card is in one of the states and shows a deployment that
+// passes the filter.
+func passes(c board.Card, f shipbell.Filter, states []board.State) bool {
+	if len(states) > 0 && !slices.Contains(states, c.State()) {
+		return false
+	}
+	if f.Empty() || f.Match(c.Last) {
+		return true
+	}
+	for _, d := range []*shipbell.Deployment{c.Live, c.Failed, c.Frozen} {
+		if d != nil && f.Match(*d) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.UnderWay, f.Match)
+}
+
+// headline says in a few words how everything is.
+func headline(s summary) (string, face) {
+	switch {
+	case s.Frozen > 0 && s.Failing > 0:
+		return number(s.Frozen) + " frozen and " + number(s.Failing) + " failing", faceOfState(board.StateFrozen)
+	case s.Frozen > 0:
+		return number(s.Frozen) + " frozen: production did not move", faceOfState(board.StateFrozen)
+	case s.Failing > 0:
+		return number(s.Failing) + " failing", faceOfState(board.StateFailing)
+	case s.UnderWay == 1:
+		return "One deployment is under way", faceOfState(board.StateUnderWay)
+	case s.UnderWay > 1:
+		return number(s.UnderWay) + " deployments are under way", faceOfState(board.StateUnderWay)
+	case s.Live == s.Cards:
+		return "Everything is live", faceOfState(board.StateLive)
+	}
+	return "Nothing is failing", faceOfState(board.StateLive)
+}
+
+func tiles(s summary, v url.Values, chosen []board.State) []tile {
+	var all []tile
+	for _, t := range []struct {
+		state board.State
+		n     int
+	}{
+		{board.StateFrozen, s.Frozen}, {board.StateFailing, s.Failing}, {board.StateUnderWay, s.UnderWay},
+		{board.StateLive, s.Live}, {board.StateAnnounced, s.Announced}, {board.StateUnknown, s.Unknown},
+	} {
+		if t.n == 0 && t.state != board.StateUnderWay && t.state != board.StateFailing && t.state != board.StateLive {
+			continue
+		}
+		rest := pure(v)
+		is := slices.Contains(chosen, t.state)
+		rest.Del(paramState)
+		if !is {
+			rest.Set(paramState, string(t.state))
+		}
+		all = append(all, tile{Face: faceOfState(t.state), N: t.n, Address: address(pathNow, rest), Chosen: is})
+	}
+	return all
+}
+
+// groups draws cards, those that need somebody first.
+func (d *Dashboard) groups(cards []board.Card, now time.Time) ([]group, error) {
+	all := []group{{Key: "attention", Title: "Needs attention"}, {Key: "way", Title: "Under way"}, {Key: "live", Title: "Live"}, {Key: "rest", Title: "Not known to be live"}}
+	for i := range cards {
+		at := 3
+		switch cards[i].State() {
+		case board.StateFrozen, board.StateFailing:
+			at = 0
+		case board.StateUnderWay:
+			at = 1
+		case board.StateLive:
+			at = 2
+		}
+		html, err := d.drawCard(cards[i], now)
+		if err != nil {
+			return nil, err
+		}
+		all[at].Cards = append(all[at].Cards, html)
+	}
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Cards) == 0 }), nil
+}
+
+// pulse says in one line whether messages arrive and sources can be heard.
+type pulse struct {
+	Lanes, Sources []beat
+	Waiting        int
+}
+
+// beat is one lane or source.
+type beat struct {
+	Name string
+	Face face
+	Note string
+	At   time.Time
+}
+
+func (d *Dashboard) pulse(ctx context.Context) pulse {
+	var p pulse
+	lanes, err := d.laneList(ctx)
+	if err != nil {
+		p.Lanes = append(p.Lanes, beat{Name: "store", Face: face{"bad", "bad", "Unreadable"}})
+	}
+	for _, l := range lanes {
+		p.Waiting += l.Backlog
+		b := beat{Name: string(l.Channel), Face: l.Face, At: l.LastSuccess}
+		if l.Backlog > 0 {
+			b.Note = plural(l.Backlog, "message") + " waiting"
+		}
+		p.Lanes = append(p.Lanes, b)
+	}
+	for _, s := range d.sources() {
+		p.Sources = append(p.Sources, beat{Name: string(s.Source), Face: s.Face, At: s.LastHeard})
+	}
+	return p
+}
+
+// welcome shows what to do before anything is known.
+func (d *Dashboard) welcome(w http.ResponseWriter, r *http.Request) {
+	d.show(w, r, http.StatusOK, "welcome", frame{Title: "Welcome", Nav: pathNow, Live: liveAll, Refresh: 5, Body: struct {
+		Address, Token string
+		Asked          bool
+	}{d.address(r), d.TokenHint, len(d.Hearings()) > 0}})
+}
