@@ -60,6 +60,9 @@ func Bars(label string, days []Day) template.HTML {
 			b.bar(barsLeft+step*(float64(i)+.5), min(step*.8, widestBar), d, most)
 		}
 	}
+	if most == 0 {
+		b.text((barsLeft+barsRight)/2, (barsTop+barsBottom)/2, "middle", "Nothing yet")
+	}
 	b.axis(barsBottom)
 	if n := len(days); n > 0 {
 		b.text(barsLeft, barsHeight-6, "start", days[0].Date)
