@@ -21,7 +21,7 @@ var layers = map[string][]string{
 	"internal/dashboard/":        {"internal/board", "internal/dashboard", "internal/ledger", "internal/store/memory"}, // a history for tests
 	"internal/board":             {"internal/ledger"},
 	"internal/feed":              {"internal/ledger"},
-	"internal/insight":           {"internal/ledger"},
+	"internal/insight":           {"internal/ledger", "internal/render"},
 	"internal/access":            {"internal/ledger", "internal/outbound"},
 	"internal/metric":            {"internal/access", "internal/ledger"},
 	"internal/app":               {"internal/"},

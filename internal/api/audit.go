@@ -1,10 +1,10 @@
 package api
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 
+	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
@@ -55,14 +55,11 @@ func (a *API) listTokens(q query) (any, error) {
 	return o, nil
 }
 
-// getInsights answers the figures of deliveries.
+// getInsights answers how deployments go.
 func (a *API) getInsights(q query) (any, error) {
-	if a.Insights == nil {
-		return nil, refuse(http.StatusNotFound, wire.CodeNotFound, "No insights here", "this server keeps none")
-	}
-	f, err := a.filter(q.params)
+	asked, err := insight.ParseQuery(q.params, a.Now())
 	if err != nil {
-		return nil, err
+		return nil, asRefusal(err)
 	}
-	return a.Insights(q.Context(), f)
+	return a.Insights.Report(q.Context(), asked)
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // makeAPI makes the API. It is called after the gate is made.
-func (a *App) makeAPI(o Options, budgets map[shipbell.ChannelID]shipbell.Budget, now func() time.Time) *api.API {
+func (a *App) makeAPI(o Options, budgets map[shipbell.ChannelID]shipbell.Budget, insights api.Insights, now func() time.Time) *api.API {
 	return api.New(api.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Feed: a.feed,
-		Channels: a.channels, Budgets: budgets,
+		Insights: insights, Channels: a.channels, Budgets: budgets,
 		PublicBadges: o.Settings.PublicBadges, BaseURL: o.Settings.PublicURL, Instance: a.instance(),
 		Still: a.still, Now: now, Log: a.log, Version: o.Version,
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/dashboard"
 	"github.com/shipbell/shipbell/internal/dispatch"
+	"github.com/shipbell/shipbell/internal/insight"
 )
 
 // looks are the parts of the server that show what there is: the API and the pages.
@@ -17,7 +18,8 @@ func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time
 	for _, c := range channels {
 		budgets[c.ID()] = c.Budget()
 	}
-	a.api = a.makeAPI(o, budgets, now)
+	insights := insight.New(insight.Options{Ledger: a.ledger, Now: now})
+	a.api = a.makeAPI(o, budgets, insights, now)
 	pages := dashboard.New(dashboard.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Doors: a.gate, Channels: a.channels, Budgets: budgets,
 		Hearings: a.asks.hearings, URL: o.Settings.PublicURL, TokenHint: a.tokenHint(), Replica: a.replicas.name(),

@@ -141,8 +141,9 @@ func TestHostile(t *testing.T) {
 		t.Run(fmt.Sprintf("deployments %d", part), func(t *testing.T) {
 			t.Parallel()
 			p := open(t, s.url)
+			p.size([]int64{390, 1280}[part])
 			for i, a := range attacks {
-				if i%2 == part {
+				if i%2 == part || a.Breaks {
 					p.survives(a)
 				}
 			}
@@ -201,11 +202,10 @@ func (p *page) survives(a attack) {
 	}
 	// All of it must stay in its place, opened too.
 	p.do(evaluate(`document.querySelectorAll("details").forEach((d) => { d.open = true; })`))
-	for _, width := range []int64{390, 1280} {
-		p.size(width)
-		p.passes(fmt.Sprintf(" (%s) at %d", a.Name, width), layout)
+	p.passes(" ("+a.Name+")", layout)
+	if a.Breaks {
+		p.passes(" ("+a.Name+")", names, structure)
 	}
-	p.passes(" ("+a.Name+")", names, structure)
 	said := eval[string](p, lettersOf)
 	for _, field := range []string{"projectName", "deploymentId", "environment", "branch", "author", "tag", "error", "commitMessage"} {
 		text, _ := a.fields[field].(string)
@@ -342,13 +342,16 @@ func (s *server) feedsAndBadges(t *testing.T, attacks []attack) {
 		t.Errorf("the feed: %v, %d entries", err, strings.Count(feed, "<entry>"))
 	}
 	p := open(t, s.url)
+	p.excuse("/favicon.ico") // a drawing by itself names no icon
 	for _, a := range attacks {
 		project := strings.TrimSpace(strings.ReplaceAll(a.fields["projectName"].(string), "\x00", ""))
 		filtered := "/feed.atom?project=" + url.QueryEscape(project)
 		if code, text := s.request(http.MethodGet, filtered, "", ""); code != http.StatusOK || wellFormed(text) != nil || !strings.Contains(text, "<entry>") {
 			t.Errorf("%s: the feed of its project: %d, %v: %.300s", a.Name, code, wellFormed(text), text)
 		}
-		path := "/badge/worker/" + url.PathEscape(project) + ".svg"
+		environment, _ := a.fields["environment"].(string)
+		environment = strings.TrimSpace(strings.ReplaceAll(environment, "\x00", ""))
+		path := "/badge/worker/" + url.PathEscape(project) + ".svg?environment=" + url.QueryEscape(environment)
 		code, text := s.request(http.MethodGet, path, "", "")
 		if code != http.StatusOK {
 			// What a path cannot name has no badge.
@@ -388,27 +391,28 @@ func (s *server) listsSurvive(t *testing.T, attacks []attack) {
 		}
 	}
 	for _, path := range []string{"/channels", "/insights", "/access"} {
-		p.excuse("404 (Not Found)")
 		p.visit(path)
 		p.passes("", layout, names, structure)
 	}
 	p.size(390)
-	for _, a := range attacks {
-		short := a.Text
-		if len(short) > 500 {
-			continue
-		}
+	short := slices.DeleteFunc(slices.Clone(attacks), func(a attack) bool { return len(a.Text) > 500 })
+	for len(short) > 0 {
+		// Several at a time, each as the value of another parameter.
 		v := url.Values{}
-		for _, name := range []string{"q", "project", "environment", "author", "branch"} {
-			v.Set(name, short)
+		for i, name := range []string{"q", "project", "environment", "author", "branch"} {
+			v.Set(name, short[min(i, len(short)-1)].Text)
 		}
 		if r := p.visit("/deployments?" + v.Encode()); r.Status != http.StatusOK {
-			t.Errorf("%s in a filter: status %d", a.Name, r.Status)
+			t.Errorf("%q: status %d", v, r.Status)
 		}
-		p.passes(" filter "+a.Name, layout)
-		if got := eval[string](p, `document.getElementById("q").value`); allLetters(got) != allLetters(strings.TrimSpace(short)) {
-			t.Errorf("%s in a filter became %q", a.Name, got)
+		p.passes("", layout)
+		said := eval[string](p, `[...document.querySelectorAll(".filter input")].map((i) => i.value).join(" ").replace(/[^\p{L}\p{N}]/gu, "")`)
+		for name, texts := range v {
+			if want := letters(strings.TrimSpace(texts[0])); !strings.Contains(said, want) && name != "environment" {
+				t.Errorf("the field %s does not say %q", name, want)
+			}
 		}
+		short = short[min(5, len(short)):]
 	}
 }
 

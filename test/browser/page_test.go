@@ -84,17 +84,15 @@ func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromed
 func (p *page) report() {
 	p.Helper()
 	for _, wrong := range p.take() {
-		p.Errorf("%s: %s", p.where(), wrong)
+		p.Error(wrong)
 	}
 }
 
 // where is the address that is shown, without the server.
 func (p *page) where() string {
-	pages := p.pages()
-	if len(pages) == 0 {
-		return "no page"
-	}
-	return strings.TrimPrefix(pages[len(pages)-1], p.origin)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.witness.where()
 }
 
 func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {

@@ -45,7 +45,9 @@ func newWitness(origin string) *witness {
 func (w *witness) hear(ctx context.Context, event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	wrong := func(format string, args ...any) { w.wrongs = append(w.wrongs, fmt.Sprintf(format, args...)) }
+	wrong := func(format string, args ...any) {
+		w.wrongs = append(w.wrongs, fmt.Sprintf("%.200s: ", w.where())+fmt.Sprintf(format, args...))
+	}
 	switch e := event.(type) {
 	case *runtime.EventConsoleAPICalled:
 		var words []string
@@ -130,6 +132,14 @@ func (w *witness) bytes() (n int) {
 		}
 	}
 	return n
+}
+
+// where is the address that is shown, without the server.
+func (w *witness) where() string {
+	if len(w.visited) == 0 {
+		return "no page"
+	}
+	return strings.TrimPrefix(w.visited[len(w.visited)-1], w.origin)
 }
 
 // pages returns what the main frame showed, in order.
