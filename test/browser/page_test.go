@@ -113,10 +113,13 @@ func run[T any](p *page, action chromedp.Action[T]) T {
 	return value
 }
 
-// eval returns the value of an expression in the page.
+// awaited has a promise be waited for.
+func awaited(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
+
+// eval returns the value of an expression in the page, or of its promise.
 func eval[T any](p *page, expression string) T {
 	p.Helper()
-	return run(p, chromedp.Evaluate[T](expression))
+	return run(p, chromedp.Evaluate[T](expression, awaited))
 }
 
 // visit goes to a path and waits until it is loaded.
