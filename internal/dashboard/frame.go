@@ -211,7 +211,11 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 
 // Fail shows a page that says what went wrong and what can be done.
 func (d *Dashboard) Fail(w http.ResponseWriter, r *http.Request, status int, title, hint string) {
-	d.show(w, r, status, "problem", frame{Title: title, Body: problem{status, title, hint}})
+	f := frame{Title: title, Body: problem{status, title, hint}}
+	if status == http.StatusServiceUnavailable {
+		f.Refresh = 5
+	}
+	d.show(w, r, status, "problem", f)
 }
 
 // problem is what the page of an error says.

@@ -70,7 +70,7 @@ func problems(page string) []string {
 				say("a th without a scope")
 			}
 		case "input", "select":
-			if values["type"] != "hidden" && (values["id"] == "" || !strings.Contains(page, `for="`+values["id"]+`"`)) {
+			if _, unseen := values["hidden"]; !unseen && values["type"] != "hidden" && (values["id"] == "" || !strings.Contains(page, `for="`+values["id"]+`"`)) {
 				say(name + " " + values["name"] + " without a label")
 			}
 		}
