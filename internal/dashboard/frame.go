@@ -196,12 +196,8 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Known = f.Visitor.Scope.Allows(shipbell.ScopeRead)
 	f.Open = d.Doors.Open()
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
-	if f.Known && f.Sum == (summary{}) {
-		cards, _ := d.Board.Cards()
-		f.Sum = summarize(cards)
-	}
-	if !f.Known {
-		f.Sum = summary{}
+	if f.Known {
+		_, f.Sum = d.snapshot()
 	}
 	if f.Notice == (notice{}) {
 		f.Notice = notices[r.URL.Query().Get(paramNotice)]
