@@ -25,7 +25,7 @@ build: ## build bin/shipbell, static
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/shipbell ./cmd/shipbell
 
 .PHONY: deps
-deps: ## install what the tests need: Debian packages, wrangler in .cache
+deps: ## install what the tests need: Debian packages, wrangler and promtool in .cache
 	@sh scripts/deps
 
 .PHONY: test

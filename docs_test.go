@@ -1,6 +1,7 @@
 package shipbell_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -68,6 +69,9 @@ var settingName = regexp.MustCompile(`\b(?:(?:SHIPBELL|TELEGRAM|DEPLOY_NOTIFY|GI
 var otherNames = []string{
 	"DEPLOY_NOTIFY_URL",      // the client's
 	"DEPLOY_NOTIFY_AUDIENCE", // the same
+	"SHIPBELL_URL",           // that of commands which ask a server
+	"SHIPBELL_TOKEN",         // that of commands which ask a server
+	"SHIPBELL_TOKEN_FILE",    // that of commands which ask a server
 	"SHIPBELL_UPDATE",        // the tests'
 	"SHIPBELL_SEED",          // the simulation's
 	"SHIPBELL_SEEDS",         // the same
@@ -177,11 +181,68 @@ func pushFields(t *testing.T) []string {
 	return fields
 }
 
+// TestAPIPage: docs/api.md has every code and every path of the API, and no others.
+func TestAPIPage(t *testing.T) {
+	page := read(t, "docs/api.md")
+	codes := wireCodes(t)
+	if len(codes) < 15 {
+		t.Errorf("found only %d codes in the source: %q", len(codes), codes)
+	}
+	for _, code := range codes {
+		if !strings.Contains(page, "| `"+code+"` |") {
+			t.Errorf("the code %s is missing", code)
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| [0-9]{3} \\| `([a-z_]+)` \\|").FindAllStringSubmatch(page, -1) {
+		if !slices.Contains(codes, m[1]) {
+			t.Errorf("the code %s does not exist", m[1])
+		}
+	}
+	var described struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(read(t, "internal/api/openapi.json")), &described); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for path, methods := range described.Paths {
+		for method := range methods {
+			n++
+			if row := "| `" + strings.ToUpper(method) + " " + path + "` |"; !strings.Contains(page, row) {
+				t.Errorf("the path %s is missing", row)
+			}
+		}
+	}
+	if rows := strings.Count(page, "| `GET /") + strings.Count(page, "| `POST /"); rows != n {
+		t.Errorf("%d paths, and the server has %d", rows, n)
+	}
+}
+
+// wireCodes are the strings of type Code in the shapes of the API.
+func wireCodes(t *testing.T) []string {
+	var codes []string
+	for _, f := range parse(t, "internal/wire") {
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if name, ok := spec.Type.(*ast.Ident); ok && name.Name == "Code" {
+				for _, v := range spec.Values {
+					codes = append(codes, literal(v)...)
+				}
+			}
+			return true
+		})
+	}
+	return codes
+}
+
 // TestOperationsPage: docs/operations.md explains every line of the log.
 func TestOperationsPage(t *testing.T) {
 	page := read(t, "docs/operations.md")
 	n := 0
-	for _, dir := range []string{"internal/app", "internal/dispatch", "internal/ledger", "internal/web", "internal/access", "internal/dashboard", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
+	for _, dir := range []string{"internal/app", "internal/api", "internal/dispatch", "internal/ledger", "internal/web", "internal/access", "internal/board", "internal/dashboard", "internal/feed", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
 		for _, f := range parse(t, dir) {
 			ast.Inspect(f, func(node ast.Node) bool {
 				call, ok := node.(*ast.CallExpr)

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"internal/feed":              {"internal/ledger"},
 	"internal/insight":           {"internal/ledger"},
 	"internal/access":            {"internal/ledger", "internal/outbound"},
-	"internal/metric":            {"internal/ledger"},
+	"internal/metric":            {"internal/access", "internal/ledger"},
 	"internal/app":               {"internal/"},
 	"internal/demo":              {"internal/"},
 	"internal/ledger/":           {"internal/ledger"}, // its conformance suite

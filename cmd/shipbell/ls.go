@@ -118,6 +118,9 @@ type column struct {
 	width int
 }
 
+// maxProject is the most room that the name of a project takes.
+const maxProject = 28
+
 // leastSubject is the room that must be left for what was changed.
 const leastSubject = 16
 
@@ -130,10 +133,10 @@ func printList(p paper, list []wire.Deployment, now time.Time) error {
 	}
 	for _, d := range list {
 		for i, cell := range []string{
-			strconv.FormatInt(int64(d.ID), 10), statusText(d.Brief), printable(d.Project), printable(d.Environment),
+			strconv.FormatInt(int64(d.ID), 10), statusText(d.Brief), terminal.Cut(printable(d.Project), maxProject), printable(d.Environment),
 			ago(d.StartedAt, now), short(d.Commit), printable(d.Author), printable(d.Subject),
 		} {
-			columns[i].cells = append(columns[i].cells, cell)
+			columns[i].cells = append(columns[i].cells, strings.TrimSpace(cell))
 		}
 	}
 	columns = fit(columns, p.columns)
@@ -208,16 +211,20 @@ func squeeze(columns []column, room int) []column {
 	}
 }
 
+// writeRow writes a row without the space at its end.
 func writeRow(b *strings.Builder, columns []column, text func(column) string, paint func(column, string) string) {
-	for i, c := range columns {
+	space := 0
+	for _, c := range columns {
 		cell := terminal.Cut(text(c), c.width)
-		space := strings.Repeat(" ", c.width-terminal.Width(cell)+gap)
+		if cell != "" {
+			b.WriteString(strings.Repeat(" ", space))
+			space = 0
+		}
+		space += c.width - terminal.Width(cell) + gap
 		if paint != nil {
 			cell = paint(c, cell)
 		}
-		if b.WriteString(cell); i < len(columns)-1 {
-			b.WriteString(space)
-		}
+		b.WriteString(cell)
 	}
 	b.WriteByte('\n')
 }

@@ -43,6 +43,7 @@ func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestS
 		"healthy":  healthy,
 		"sqlite":   sqlite,
 		"spoil":    spoil,
+		"written":  written,
 	}
 	maps.Copy(commands, more)
 	testscript.Run(t, testscript.Params{
@@ -103,7 +104,7 @@ func setup(env *testscript.Env) error {
 // until it listens, and puts "STATUS BODY" on standard output.
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: request METHOD PATH TOKEN|@TOKEN-FILE [BODY-FILE]")
+		ts.Fatalf("usage: request METHOD PATH TOKEN|@TOKEN-FILE|- [BODY-FILE]")
 	}
 	token := args[2]
 	if file, ok := strings.CutPrefix(token, "@"); ok {
@@ -117,7 +118,9 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	for {
 		r, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], strings.NewReader(body))
 		ts.Check(err)
-		r.Header.Set("Authorization", "Bearer "+token)
+		if token != "-" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			if time.Now().After(deadline) {
@@ -257,4 +260,20 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	start := at / pageSize * pageSize
 	copy(content[start:start+pageSize], bytes.Repeat([]byte{0xff}, pageSize))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
+}
+
+// written FILE TEXT waits until a file holds the text.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: written FILE TEXT")
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not hold %q: %s, %v", args[0], args[1], text, err)
+		}
+	}
 }

@@ -88,7 +88,7 @@ type filter struct {
 	Project     string   `short:"p" placeholder:"NAME" help:"Only this project."`
 	Type        string   `placeholder:"TYPE" help:"Only projects of this type: worker or pages."`
 	Environment string   `short:"e" placeholder:"NAME" help:"Only this environment."`
-	Status      []string `short:"s" placeholder:"STATUS,…" help:"Only these statuses: announced, queued, in_progress, success, failure, canceled, skipped."`
+	Status      []string `short:"s" placeholder:"STATUS" help:"Only these statuses: announced, queued, in_progress, success, failure, canceled, skipped."`
 	Author      string   `placeholder:"NAME" help:"Only this author."`
 	Branch      string   `placeholder:"NAME" help:"Only this branch."`
 	Search      string   `short:"q" placeholder:"TEXT" help:"Only those that hold this text: project, id, commit, message, author, branch, tag."`

@@ -43,6 +43,10 @@ func (c showCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	d, raw, err := find(ctx, client, c.Deployment)
+	var refused *remote.Refused
+	if errors.As(err, &refused) && refused.Code == wire.CodeNotFound {
+		return hinted{fmt.Errorf("the server knows nothing of %s", printable(c.Deployment)), "shipbell ls lists the newest; a project's name works too"}
+	}
 	if err != nil {
 		return c.explain(err)
 	}
@@ -108,7 +112,7 @@ func printFields(b *strings.Builder, d wire.Detail) {
 			{"Branch", d.Branch}, {"Author", d.Author}, {"Tag", d.Tag}, {"Took", took(d)},
 			{"Address", d.URL}, {"Build log", d.LogURL}, {"Dashboard", d.DashboardURL},
 			{"Error", d.Error}, {"Rollout", d.Rollout}, {"Cause", string(d.Cause)}, {"Alarm", alarmText(d.Alarm)},
-			{"Before it", briefText(d.Lineage.Previous)}, {"Live now", briefText(d.Lineage.Live)}, {"Brought by", briefText(d.Lineage.Brought)},
+			{"Before it", briefText(d.Lineage.Previous)}, {"Live now", liveText(d)}, {"Brought by", briefText(d.Lineage.Brought)},
 		} {
 			if f.value != "" {
 				fmt.Fprintf(t, "  %s\t%s\n", f.name, printable(f.value))
@@ -149,6 +153,13 @@ func briefText(b *wire.Brief) string {
 		return ""
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d  %s  %s  %s", b.ID, stamp(b.StartedAt), short(b.Commit), b.Subject))
+}
+
+func liveText(d wire.Detail) string {
+	if d.Lineage.Live != nil && d.Lineage.Live.ID == d.ID {
+		return "this one"
+	}
+	return briefText(d.Lineage.Live)
 }
 
 func shownState(a wire.Announcement) string {

@@ -22,7 +22,7 @@ type tailCmd struct {
 func (tailCmd) Help() string {
 	return askHelp + `
 
-Prints a line for each change as it happens, until it is stopped. When the connection breaks it comes back and prints what was missed.
+Prints a line for each change as it happens, until it is stopped. When the connection breaks it comes back and prints what was missed. With --json it says with the event "here" that it is connected.
 
 Examples:
 
@@ -59,9 +59,6 @@ func (c tailCmd) Run(ctx context.Context, s streams) error {
 
 // print prints one change.
 func (c tailCmd) print(p paper, s streams, e remote.Event, now time.Time) error {
-	if e.Name == wire.EventHere {
-		return nil
-	}
 	if c.JSON {
 		line := struct {
 			ID    string          `json:"id"`

@@ -52,7 +52,10 @@ func (a *App) instance() func(context.Context) (string, error) {
 // still reports whether who made a request would be let in again. Where that cannot
 // be found out now, they stay.
 func (a *App) still(r *http.Request) bool {
-	_, err := a.gate.Admit(nowhere{}, r, access.Route{Method: http.MethodGet, Need: shipbell.ScopeRead})
+	// The gate keeps account of who is let in until their request is over.
+	ctx, over := context.WithCancel(r.Context())
+	defer over()
+	_, err := a.gate.Admit(nowhere{}, r.WithContext(ctx), access.Route{Method: http.MethodGet, Need: shipbell.ScopeRead})
 	return err == nil || errors.As(err, new(*access.Unavailable))
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/shipbell/shipbell/internal/dispatch"
 	"github.com/shipbell/shipbell/internal/feed"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/metric"
 	"github.com/shipbell/shipbell/internal/outbound"
 	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/route"
@@ -64,6 +65,7 @@ type App struct {
 	lock       *flock.Flock
 	store      ledger.Store
 	replicas   *replicas // nil when this server is alone
+	metrics    *metric.Metrics
 	ledger     *ledger.Ledger
 	dispatcher *dispatch.Dispatcher
 	feed       *feed.Feed
@@ -123,12 +125,14 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	a.metrics = a.makeMetrics(o, now)
 	a.ledger = ledger.New(ledger.Options{
-		Store:  a.store,
+		Store:  a.metrics.Store(a.store),
 		Router: table,
 		Now:    now,
 		Asked:  o.Settings.Cloudflare.Token != "",
 		Wake:   func(c shipbell.ChannelID) { a.dispatcher.Wake(c) },
+		Count:  a.metrics.Step,
 
 		Committed: func() { a.feed.Wake() },
 		Log:       a.log,
@@ -144,6 +148,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		While:      a.replicas.while,
 		Now:        now,
 		Asleep:     a.replicas.asleep(),
+		Count:      a.metrics.Attempt,
 		Log:        a.log,
 	})
 	a.asks = a.makeAsking(o, table.Projects, now)
@@ -161,6 +166,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
 	})
 	a.served, a.http = side.Routes(), side.HTTPServer()
+	a.http.Handler = a.metrics.Ingest(a.http.Handler, entrances())
 	a.http.RegisterOnShutdown(a.api.Stop)
 	a.silent = watchSilent(a.http)
 	return nil

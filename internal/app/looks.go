@@ -23,7 +23,7 @@ func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time
 		Hearings: a.asks.hearings, URL: o.Settings.PublicURL, TokenHint: a.tokenHint(), Replica: a.replicas.name(),
 		Now: now, Log: a.log, Version: o.Version,
 	})
-	return slices.Concat(a.api.Routes(), pages.Routes())
+	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes())
 }
 
 // tokenHint says where the token for pushes is.

@@ -98,6 +98,14 @@ func TestReplicasAreOne(t *testing.T) {
 	if h := all[0].health(); h.Replica == "" || h.Lanes[0].Holder == "" {
 		t.Errorf("health does not say who delivers: %+v", h)
 	}
+	holders := 0
+	for _, s := range all {
+		s.counted(`shipbell_lease_held{lease="lane:telegram:-1001234567890"} `, `shipbell_lease_held{lease="watch"} `)
+		holders += strings.Count(s.numbers(), `shipbell_lease_held{lease="sweep"} 1`)
+	}
+	if holders != 1 {
+		t.Errorf("%d replicas say that they hold a lease", holders)
+	}
 	_, state := all[0].request("GET", "/state", notifyToken, "")
 	for _, s := range all[1:] {
 		if _, other := s.request("GET", "/state", notifyToken, ""); other != state {

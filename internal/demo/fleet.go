@@ -90,11 +90,6 @@ func (everywhere) Channels(shipbell.Deployment) []shipbell.ChannelID {
 }
 func (everywhere) Everywhere() []shipbell.ChannelID { return []shipbell.ChannelID{console.ID} }
 
-// attentive is a witness that has just looked at everything.
-type attentive func() time.Time
-
-func (a attentive) Looked(shipbell.ProjectType, []string) time.Time { return a() }
-
 // fleet makes up a history.
 type fleet struct {
 	dice *rand.Rand
@@ -151,21 +146,28 @@ func (f *fleet) history(until time.Time) []deployment {
 			}
 			for n := 0; n < int(rate) || f.dice.Float64() < rate-float64(int(rate)) && n == int(rate); n++ {
 				at := midnight.Add(8*time.Hour + time.Duration(f.dice.IntN(10*3600))*time.Second)
-				if at.Before(until.Add(-20 * time.Minute)) {
+				if at.Before(until.Add(-90 * time.Minute)) {
 					all = append(all, f.deploy(p, at))
 				}
 			}
 		}
 	}
+	for day := range 9 {
+		all = append(all, f.deploy(frozenProject(), until.AddDate(0, 0, day-9)))
+	}
 	slices.SortFunc(all, func(a, b deployment) int { return a.start.Compare(b.start) })
 	return all
+}
+
+// frozenProject returns the one whose last deployment started and never ended.
+func frozenProject() fleetProject {
+	return fleetProject{shipbell.Worker, "reports", production, 0, 58 * time.Second, 0}
 }
 
 // fill records a history, as it would have been heard.
 func (f *fleet) fill(ctx context.Context, store ledger.Store, until time.Time) error {
 	now := until.AddDate(0, 0, -fleetDays)
-	o := ledger.Options{Store: store, Router: everywhere{}, Now: func() time.Time { return now }}
-	l := ledger.New(o)
+	l := ledger.New(ledger.Options{Store: store, Router: everywhere{}, Now: func() time.Time { return now }})
 	for _, d := range f.history(until) {
 		now = d.start
 		if err := f.record(ctx, l, d.begin()); err != nil {
@@ -176,22 +178,26 @@ func (f *fleet) fill(ctx context.Context, store ledger.Store, until time.Time) e
 			return err
 		}
 	}
-	// One was announced, and Cloudflare shows nothing of it.
-	o.Asked = true
-	l = ledger.New(o)
-	frozen := f.deploy(fleetProjects()[4], until.Add(-50*time.Minute))
-	now = frozen.start
-	frozen.event.Status, frozen.event.Environment, frozen.event.Branch = shipbell.Announced, "", "main"
-	if err := f.record(ctx, l, frozen.event); err != nil {
+	// One has failed, and one started, and nothing was heard of it since.
+	failing := f.deploy(fleetProjects()[1], until.Add(-80*time.Minute))
+	failing.event.Environment, failing.event.Branch = "", "main"
+	failing.status, failing.reason = shipbell.Failure, fleetErrors[0]
+	now = failing.start
+	if err := f.record(ctx, l, failing.begin()); err != nil {
 		return err
 	}
-	for range 50 {
-		now = now.Add(time.Minute)
-		if _, err := l.Watch(ctx, attentive(func() time.Time { return now })); err != nil {
-			return err
-		}
+	now = failing.end
+	if err := f.record(ctx, l, failing.finish()); err != nil {
+		return err
 	}
-	return nil
+	frozen := f.deploy(frozenProject(), until.Add(-50*time.Minute))
+	now = frozen.start
+	if err := f.record(ctx, l, frozen.begin()); err != nil {
+		return err
+	}
+	now = until.Add(-20 * time.Minute)
+	_, err := l.Watch(ctx, nil)
+	return err
 }
 
 func (f *fleet) record(ctx context.Context, l *ledger.Ledger, e shipbell.Event) error {

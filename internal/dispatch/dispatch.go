@@ -74,7 +74,10 @@ type Options struct {
 	// Chance returns a duration below the one given, by which lanes that failed
 	// together come back apart; nil means by chance.
 	Chance func(below time.Duration) time.Duration
-	Log    *slog.Logger
+	// Count is told of every request, as soon as it is answered; nil for nobody. It
+	// must not block.
+	Count func(shipbell.Attempt)
+	Log   *slog.Logger
 }
 
 // Dispatcher runs one lane per channel.
@@ -123,6 +126,9 @@ func New(o Options) *Dispatcher {
 	}
 	if o.Chance == nil {
 		o.Chance = rand.N[time.Duration]
+	}
+	if o.Count == nil {
+		o.Count = func(shipbell.Attempt) {}
 	}
 	d := &Dispatcher{Options: o, lanes: make(map[shipbell.ChannelID]*lane)}
 	for _, c := range o.Channels {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,8 @@ type fixture struct {
 	pushed     int
 	// failMarks makes so many marks fail.
 	failMarks atomic.Int64
+	mu        sync.Mutex
+	counted   []shipbell.Attempt
 	// lose ends the right to the lanes, as when another replica takes them.
 	lose func()
 }
@@ -111,6 +114,11 @@ func (f *fixture) start(chats string) {
 			var none ledger.NothingDue
 			ok := errors.As(err, &none)
 			return none.Next, ok
+		},
+		Count: func(a shipbell.Attempt) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.counted = append(f.counted, a)
 		},
 	})
 	ctx, cancel := context.WithCancel(f.Context())
@@ -584,6 +592,38 @@ func TestStopIsBounded(t *testing.T) {
 		f.stop()
 		if took := time.Since(start); took > 6*time.Second {
 			f.Errorf("stopping took %s", took)
+		}
+	})
+}
+
+// TestEveryRequestIsCounted once, when it is answered and not when it is marked;
+// what made no request is not.
+func TestEveryRequestIsCounted(t *testing.T) {
+	run(t, "-100200,42", func(f *fixture) {
+		fault := faketelegram.Fault{Kind: faketelegram.FaultReset}
+		f.fake.SetFaults(func(faketelegram.Call) faketelegram.Fault { return fault })
+		f.push("a", shipbell.Announced)
+		synctest.Wait()
+		f.fake.SetFaults(nil)
+		f.failMarks.Store(5)
+		f.settle(time.Minute)
+		f.push("a", shipbell.Success)
+		f.settle(time.Minute)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if n := f.fake.CallCount(); len(f.counted) != n || n != 6 {
+			t.Errorf("%d counted of %d requests, want 6", len(f.counted), n)
+		}
+		outcomes := make(map[string]int)
+		for _, a := range f.counted {
+			outcomes[fmt.Sprintf("%s %q %t", a.Channel, a.Fault, a.Edit)]++
+		}
+		for _, c := range f.channels {
+			for _, want := range []string{`"temporary" false`, `"" false`, `"" true`} {
+				if n := outcomes[string(c)+" "+want]; n != 1 {
+					t.Errorf("%s %s was counted %d times", c, want, n)
+				}
+			}
 		}
 	})
 }

@@ -234,6 +234,7 @@ func (l *lane) deliver(ctx context.Context, a shipbell.Announcement, s shipbell.
 		l.failed(&a, s, de, now)
 		attempt.Fault, attempt.Detail = de.Fault, de.Error()
 	}
+	l.Count(attempt)
 	l.state.Recent = l.budget.snapshot()
 	l.mark(ctx, a, attempt, told)
 }

@@ -120,6 +120,17 @@ func (k *Keeper) names() []shipbell.LeaseName {
 	return slices.Sorted(maps.Keys(k.claims))
 }
 
+// Held returns the leases that this replica wants, and whether it holds them.
+func (k *Keeper) Held() map[shipbell.LeaseName]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	held := make(map[shipbell.LeaseName]bool, len(k.claims))
+	for name, c := range k.claims {
+		held[name] = c.held != nil && c.held.valid()
+	}
+	return held
+}
+
 // ask asks the store for the leases, and passes on what became of them.
 func (k *Keeper) ask() error {
 	k.turn <- struct{}{}

@@ -101,6 +101,9 @@ func TestRenews(t *testing.T) {
 		pass(time.Hour)
 		a.wantFence(1)
 		b.wantFence(0)
+		if !a.Held()[lane] || b.Held()[lane] || len(b.Held()) != 1 {
+			t.Errorf("held: %v and %v", a.Held(), b.Held())
+		}
 		if a.turns != 1 {
 			t.Errorf("it took %d turns", a.turns)
 		}

@@ -34,6 +34,7 @@ type Ledger struct {
 	asked  bool
 	wake   func(shipbell.ChannelID)
 	commit func()
+	count  func(Step)
 	log    *slog.Logger
 }
 
@@ -52,12 +53,15 @@ type Options struct {
 	// Committed is called after every commit: the feed of changes may have something
 	// new. It must not block; nil for nobody.
 	Committed func()
-	Log       *slog.Logger
+	// Count is told what became of every event, after its commit. It must not block;
+	// nil for nobody.
+	Count func(Step)
+	Log   *slog.Logger
 }
 
 // New makes a ledger on a store.
 func New(o Options) *Ledger {
-	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, commit: o.Committed, log: o.Log}
+	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, commit: o.Committed, count: o.Count, log: o.Log}
 	if l.now == nil {
 		l.now = time.Now
 	}
@@ -66,6 +70,9 @@ func New(o Options) *Ledger {
 	}
 	if l.commit == nil {
 		l.commit = func() {}
+	}
+	if l.count == nil {
+		l.count = func(Step) {}
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -143,6 +150,7 @@ func (l *Ledger) recorded(ctx context.Context, r *recording) {
 	for _, c := range r.stale {
 		l.wake(c)
 	}
+	l.count(r.counted())
 	e := r.event
 	if l.log.Enabled(ctx, slog.LevelDebug) {
 		l.log.Debug("recorded", "source", e.Source, "key", e.Keys[0].String(), "project", e.Project,

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,7 @@ type recording struct {
 
 	result Recorded
 	joined string
+	step   Step // what is counted of it
 	stale  []shipbell.ChannelID
 }
 
@@ -38,7 +40,7 @@ func (l *Ledger) recording(e shipbell.Event) *recording {
 }
 
 func (r *recording) run(tx Tx) error {
-	r.result, r.stale, r.joined = Recorded{}, nil, ""
+	r.result, r.stale, r.joined, r.step = Recorded{}, nil, "", Step{}
 	candidates, err := r.candidates(tx)
 	if err != nil {
 		return err
@@ -118,18 +120,18 @@ func (r *recording) join(tx Tx, known []shipbell.Deployment, found []Found, cand
 		return r.keepStranger(tx, known[0].ID)
 	}
 	if len(fit) > 0 {
-		r.joined = "by key " + sharedKeys(fit[0], e)
+		r.joined, r.step.Join = "by key "+sharedKeys(fit[0], e), JoinKey
 		return r.fold(tx, fit, e)
 	}
 	if d, match, ok := only(candidates, e); ok {
-		r.joined = match.String()
+		r.joined, r.step.Join = match.String(), joinOf(match)
 		return r.fold(tx, []shipbell.Deployment{d}, e)
 	}
 	switch {
 	case len(candidates) > 1:
-		r.joined = fmt.Sprintf("opened: %d deployments fit equally well", len(candidates))
+		r.joined, r.step.Join = fmt.Sprintf("opened: %d deployments fit equally well", len(candidates)), JoinAmbiguous
 	case len(known) > 0:
-		r.joined = fmt.Sprintf("opened: what is known under its key %s is another deployment", known[0].ShownID)
+		r.joined, r.step.Join = fmt.Sprintf("opened: what is known under its key %s is another deployment", known[0].ShownID), JoinTaken
 	}
 	return r.open(tx, shipbell.NewDeployment(e), e)
 }
@@ -183,7 +185,7 @@ func (r *recording) keepStranger(tx Tx, id shipbell.DeploymentID) error {
 		r.result = Recorded{Verdict: Repeated, Deployment: id}
 		return nil
 	}
-	r.joined = e.Joined
+	r.joined, r.step.Join = e.Joined, JoinStranger
 	r.result = Recorded{Verdict: Unchanged, Deployment: id, Stranger: true}
 	return err
 }
@@ -200,6 +202,8 @@ func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
 	}
 	d.ID = id
 	r.result = Recorded{Verdict: Opened, Deployment: id}
+	r.step.Join = cmp.Or(r.step.Join, JoinOpened)
+	r.step.moved(shipbell.Deployment{}, d)
 	if r.quiet {
 		d.Quiet = true
 		if err := tx.Save(d); err != nil {
@@ -244,6 +248,7 @@ func (r *recording) fold(tx Tx, known []shipbell.Deployment, e shipbell.Event) e
 	}
 	if len(known) > 1 {
 		r.joined += fmt.Sprintf("; put together what had been %d deployments", len(known))
+		r.step.Join = JoinMerged
 	}
 	e.Joined = r.joined
 	switch err := tx.AddEvent(before.ID, e); {
@@ -257,11 +262,18 @@ func (r *recording) fold(tx Tx, known []shipbell.Deployment, e shipbell.Event) e
 	if err := tx.Save(after); err != nil {
 		return err
 	}
-	return r.follow(tx, before, after)
+	if err := r.follow(tx, before, after); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(known, func(d shipbell.Deployment) bool { return d.Status == after.Status }) {
+		r.step.Was = after.Status // a younger one had come so far before
+	}
+	return nil
 }
 
 // follow brings announcements and watch up to date with a change.
 func (r *recording) follow(tx Tx, before, after shipbell.Deployment) error {
+	r.step.moved(before, after)
 	if after.Revision != before.Revision {
 		r.result.Verdict = Changed
 		if err := tx.Change(after.ID); err != nil {

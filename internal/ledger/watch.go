@@ -108,7 +108,7 @@ func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
 			return changed, fmt.Errorf("watch: %w", err)
 		}
 		for _, id := range ids {
-			r := &recording{Ledger: l}
+			r := &recording{Ledger: l, event: shipbell.Event{Source: shipbell.SourceWatch}}
 			err := l.update(ctx, func(tx Tx) error { return r.look(tx, id, w) })
 			if err != nil {
 				return changed, fmt.Errorf("watch deployment %d: %w", id, err)
@@ -117,6 +117,7 @@ func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
 				l.wake(c)
 			}
 			if r.result.Verdict == Changed {
+				l.count(r.counted())
 				changed++
 			}
 		}
@@ -128,7 +129,7 @@ func (l *Ledger) Watch(ctx context.Context, w Witness) (int, error) {
 
 // look looks at one deployment, and sets when to look again.
 func (r *recording) look(tx Tx, id shipbell.DeploymentID, w Witness) error {
-	r.result, r.stale = Recorded{}, nil
+	r.result, r.stale, r.step = Recorded{}, nil, Step{Join: JoinWatch}
 	d, err := tx.Deployment(id)
 	if errors.Is(err, shipbell.ErrNotFound) {
 		return tx.Watch(id, time.Time{}) // it was swept
@@ -173,6 +174,7 @@ func (r *recording) alarm(tx Tx, before, after shipbell.Deployment) error {
 
 func (r *recording) raise(d shipbell.Deployment, reason shipbell.AlarmReason) shipbell.Deployment {
 	d.Alarm = &shipbell.Alarm{At: r.stamp(), Reason: reason}
+	r.step.Alarm = reason
 	return d
 }
 

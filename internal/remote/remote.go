@@ -77,7 +77,7 @@ type Refused struct {
 func (r *Refused) Error() string {
 	text := cmp.Or(r.Message, http.StatusText(r.Status))
 	if r.Param != "" {
-		text += " " + r.Param
+		text += ": " + r.Param
 	}
 	return fmt.Sprintf("the server refused with status %d: %s", r.Status, text)
 }
