@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -13,7 +14,9 @@ const (
 )
 
 // inGit is what the checkout says: the author's address and the full message.
-var inGit = commit{hash: sha, author: "dev@example.com", message: message}
+var inGit = commit{hash: sha, author: "dev@example.com", message: message, time: committed}
+
+var committed = time.Date(2026, 11, 24, 16, 20, 5, 0, time.UTC)
 
 // TestCI pins the whole body for every CI system, with variables as the systems
 // set them.
@@ -106,12 +109,12 @@ func TestCI(t *testing.T) {
 		{
 			// The checkout is shallow: only the merge commit is there.
 			name: "github-pull-request", env: githubPull, event: pullEvent, calls: "log log",
-			commits: map[string]commit{"HEAD": {hash: mergeSHA, author: "octocat@users.noreply.github.com", message: "Merge 4b825dc into 9daeafb"}},
+			commits: map[string]commit{"HEAD": {hash: mergeSHA, author: "octocat@users.noreply.github.com", message: "Merge 4b825dc into 9daeafb", time: committed.Add(time.Hour)}},
 		},
 		{
 			name: "github-pull-request-deep-checkout", env: githubPull, event: pullEvent, calls: "log log",
 			commits: map[string]commit{
-				"HEAD": {hash: mergeSHA, author: "octocat@users.noreply.github.com", message: "Merge 4b825dc into 9daeafb"},
+				"HEAD": {hash: mergeSHA, author: "octocat@users.noreply.github.com", message: "Merge 4b825dc into 9daeafb", time: committed.Add(time.Hour)},
 				sha:    inGit,
 			},
 		},

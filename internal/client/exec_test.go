@@ -211,6 +211,7 @@ func TestExec(t *testing.T) {
 	if history := b.heard("history"); !strings.Contains(history[1], "Second") || !strings.Contains(history[1], "Add <a> & more") {
 		t.Errorf("history %v", history)
 	}
+	sameList(t, "commit times", b.heard("commitTime"), "2025-01-15T09:00:00Z", "2025-01-15T09:00:00Z")
 	for i, v := range w.env {
 		if dir, ok := strings.CutPrefix(v, "TMPDIR="); ok {
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -29,6 +29,8 @@ const (
 // commit is what git knows of one commit.
 type commit struct {
 	hash, author, branch, tag, message string
+	// time is the committer's, in UTC; zero where git does not say.
+	time time.Time
 	// history is this commit and those before it, newest first: a line each, hash
 	// and subject. Empty where git knows no commit before this one, as in a shallow
 	// clone: one line would say nothing new.
@@ -56,7 +58,10 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 	if len(fields) < commitFields {
 		return commit{}, errNoCommit
 	}
-	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[3], "\n"), history: history(fields)}
+	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[commitMessage], "\n"), history: history(fields)}
+	if t, err := time.Parse(time.RFC3339, fields[3]); err == nil {
+		c.time = t.UTC()
+	}
 	for ref := range strings.SplitSeq(fields[2], ", ") {
 		if branch, ok := strings.CutPrefix(ref, "HEAD -> refs/heads/"); ok {
 			c.branch = branch
@@ -70,14 +75,16 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 
 // commitFormat is how git prints a commit; with -z a NUL ends each.
 const (
-	commitFormat = "%H%x00%ae%x00%D%x00%B"
-	commitFields = 4
+	commitFormat = "%H%x00%ae%x00%D%x00%cI%x00%B"
+	commitFields = 5
+	// commitMessage is the last field.
+	commitMessage = commitFields - 1
 )
 
 func history(fields []string) string {
 	var lines []string
 	for ; len(fields) >= commitFields; fields = fields[commitFields:] {
-		subject, _, _ := strings.Cut(strings.TrimSpace(fields[3]), "\n")
+		subject, _, _ := strings.Cut(strings.TrimSpace(fields[commitMessage]), "\n")
 		line := strings.TrimSpace(fields[0] + " " + strings.TrimSpace(subject))
 		if len(line) > maxSubject {
 			line = strings.ToValidUTF8(line[:maxSubject-len("…")], "") + "…"

@@ -29,7 +29,7 @@ func newCheckout(t *testing.T) checkout {
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_AUTHOR_NAME": "Dev", "GIT_AUTHOR_EMAIL": "dev@example.com",
 		"GIT_COMMITTER_NAME": "Bot", "GIT_COMMITTER_EMAIL": "bot@example.com",
-		"GIT_AUTHOR_DATE": "2025-01-15T10:00:00Z", "GIT_COMMITTER_DATE": "2025-01-15T10:00:00Z",
+		"GIT_AUTHOR_DATE": "2025-01-15T10:00:00Z", "GIT_COMMITTER_DATE": "2025-01-15T10:00:00+01:00",
 	} {
 		t.Setenv(name, value)
 	}
@@ -100,6 +100,7 @@ func TestReadCommit(t *testing.T) {
 	want := commit{
 		hash: hash, author: "dev@example.com", branch: "main",
 		message: "Add <a> & more\n\nWith a body:\n- ünïcödé\n\nAnd a last line",
+		time:    time.Date(2025, 1, 15, 9, 0, 0, 0, time.UTC),
 	}
 	check := func(name, revision string, want commit) {
 		t.Helper()
@@ -125,7 +126,7 @@ func TestReadCommit(t *testing.T) {
 	c.git("commit", "-q", "--allow-empty", "--allow-empty-message", "-m", "")
 	check("not the one checked out", hash, want)
 	empty := c.git("rev-parse", "HEAD")
-	check("empty message", "HEAD", commit{hash: empty, author: "dev@example.com", history: empty + "\n" + hash + " Add <a> & more"})
+	check("empty message", "HEAD", commit{hash: empty, author: "dev@example.com", time: want.time, history: empty + "\n" + hash + " Add <a> & more"})
 
 	// The configuration of a repository must not change what is read, nor run
 	// anything.

@@ -61,6 +61,7 @@ type Push struct {
 	DashboardURL  string
 	Log           string // the lines of the log that tell why it failed
 	History       string // the commits up to this one, newest first: a line each, hash and subject
+	CommitTime    time.Time
 }
 
 // body is a push on the wire. The order of the fields is the contract's; those
@@ -92,6 +93,7 @@ type body struct {
 		DashboardURL string   `json:"dashboardUrl,omitempty"`
 		Log          string   `json:"log,omitempty"`
 		History      []string `json:"history,omitempty"`
+		CommitTime   string   `json:"commitTime,omitempty"`
 	} `json:"deployment"`
 }
 
@@ -125,6 +127,9 @@ func (p Push) Body() ([]byte, error) {
 	d.Log = clean(p.Log)
 	if p.History != "" {
 		d.History = strings.Split(clean(p.History), "\n")
+	}
+	if !p.CommitTime.IsZero() {
+		d.CommitTime = p.CommitTime.UTC().Format(timeForm)
 	}
 
 	var out bytes.Buffer

@@ -86,6 +86,10 @@ type deployment struct {
 	DashboardURL string   `json:"dashboardUrl"`
 	Log          string   `json:"log"`
 	History      []string `json:"history"`
+
+	// CommitTime is in the forms of Timestamp. It is read by itself, since nothing
+	// that stands in it may make a push fail.
+	CommitTime json.RawMessage `json:"commitTime"`
 }
 
 const (
@@ -139,6 +143,7 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 	if err != nil {
 		return shipbell.Event{}, err
 	}
+	committed, committedGiven := readCommitTime(d.CommitTime, now)
 	if strings.EqualFold(d.Environment, shipbell.Production) {
 		d.Environment = shipbell.Production
 	}
@@ -154,9 +159,10 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 			Tag: d.Tag, VersionID: d.VersionID, URL: d.URL, LogURL: d.LogURL, RepositoryURL: d.RepositoryURL,
 			Error: d.Error, CI: ci,
 			Script: d.Script, DashboardURL: d.DashboardURL, Log: d.Log, History: strings.Join(d.History, "\n"),
+			CommitTime: committed,
 		},
 	}
-	e.ID = digest(e, given, d.CloudflareID)
+	e.ID = digest(e, given, d.CloudflareID, committedGiven)
 	return e, nil
 }
 
@@ -203,7 +209,7 @@ func (d *deployment) keys(typ shipbell.ProjectType) []shipbell.Key {
 // that no two bodies run together to the same text. What was added to the format
 // later counts only where it is given, with its name: a body that was pushed
 // before keeps its digest.
-func digest(e shipbell.Event, at, cloudflareID string) shipbell.EventID {
+func digest(e shipbell.Event, at, cloudflareID, commitTime string) shipbell.EventID {
 	o := e.Observation
 	text := make([]byte, 0, 1024)
 	add := func(part string) {
@@ -222,7 +228,7 @@ func digest(e shipbell.Event, at, cloudflareID string) shipbell.EventID {
 	}
 	for _, later := range []struct{ name, value string }{
 		{"source", source}, {"cloudflareId", cloudflareID}, {"script", o.Script},
-		{"dashboardUrl", o.DashboardURL}, {"log", o.Log}, {"history", o.History},
+		{"dashboardUrl", o.DashboardURL}, {"log", o.Log}, {"history", o.History}, {"commitTime", commitTime},
 	} {
 		if later.value != "" {
 			add(later.name)
@@ -338,46 +344,4 @@ func readBool(v any) (string, error) {
 		}
 	}
 	return "", &Error{CodeType, "deployment.isCI", "true or false"}
-}
-
-// timeForms are the accepted forms of a timestamp beside unix milliseconds. A
-// time without a zone is UTC.
-var timeForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04Z07:00", time.DateOnly}
-
-// The range of a timestamp. Outside of it somebody's units are wrong.
-var (
-	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-)
-
-// readTime returns the time and, for the digest, how it was given; empty where
-// it was not.
-func readTime(v any, now time.Time) (at time.Time, given string, err error) {
-	bad := &Error{CodeValue, "deployment.timestamp", "an RFC 3339 time such as 2025-01-15T10:30:45Z"}
-	switch v := v.(type) {
-	case nil:
-		return now.UTC().Truncate(time.Millisecond), "", nil
-	case float64:
-		if v < float64(earliest.UnixMilli()) || v > float64(latest.UnixMilli()) {
-			return time.Time{}, "", &Error{CodeValue, "deployment.timestamp", "an RFC 3339 time such as 2025-01-15T10:30:45Z, or unix milliseconds"}
-		}
-		at = time.UnixMilli(int64(v)).UTC()
-		return at, at.Format(time.RFC3339Nano), nil
-	case string:
-		v = strings.TrimSpace(v)
-		if v == "" {
-			return now.UTC().Truncate(time.Millisecond), "", nil
-		}
-		for _, form := range timeForms {
-			if at, err := time.Parse(form, v); err == nil {
-				at = at.UTC().Truncate(time.Millisecond)
-				if at.Before(earliest) || at.After(latest) {
-					return time.Time{}, "", bad
-				}
-				return at, at.Format(time.RFC3339Nano), nil
-			}
-		}
-		return time.Time{}, "", bad
-	}
-	return time.Time{}, "", &Error{CodeType, "deployment.timestamp", bad.Hint}
 }

@@ -167,6 +167,37 @@ func TestOldDigests(t *testing.T) {
 	}
 }
 
+// TestCommitTime: the forms of a timestamp; what cannot be understood, or cannot
+// be, is as if it was not said, and never costs the push.
+func TestCommitTime(t *testing.T) {
+	body := func(value string) string {
+		return `{"deployment":{"projectName":"a","deploymentId":"1","commitTime":` + value + `}}`
+	}
+	const want = "2025-01-15T10:30:45Z"
+	for _, value := range []string{`"` + want + `"`, `" 2025-01-15T11:30:45+01:00\n"`, `"2025-01-15T10:30:45.000Z"`, `"2025-01-15 10:30:45"`, `1736937045000`} {
+		if e := decode(t, body(value)); e.CommitTime != want {
+			t.Errorf("commitTime %s: %q", value, e.CommitTime)
+		}
+	}
+	soon := now.Add(5 * time.Minute).Format(time.RFC3339)
+	if e := decode(t, body(`"`+soon+`"`)); e.CommitTime != soon {
+		t.Errorf("a clock that is a little ahead: %q", e.CommitTime)
+	}
+	unsaid := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1"}}`).ID
+	for _, value := range []string{
+		`null`, `""`, `" "`, `"yesterday"`, `true`, `{"at":1}`, `["` + want + `"]`, `0`, `1736937045`, `-1`, `1e400`, `"1970-01-01T00:00:00Z"`, `"\u0000"`,
+	} {
+		if e := decode(t, body(value)); e.CommitTime != "" || e.ID != unsaid {
+			t.Errorf("commitTime %s: %q, %s", value, e.CommitTime, e.ID)
+		}
+	}
+	for _, value := range []string{`"2004-12-31T23:59:59Z"`, `"9999-12-31T00:00:00Z"`, `"` + now.Add(time.Hour).Format(time.RFC3339) + `"`} {
+		if e := decode(t, body(value)); e.CommitTime != "" {
+			t.Errorf("commitTime %s: %q", value, e.CommitTime)
+		}
+	}
+}
+
 func TestTimestamps(t *testing.T) {
 	want := time.Date(2025, 1, 15, 10, 30, 45, 0, time.UTC)
 	for _, text := range []string{`"2025-01-15T10:30:45Z"`, `"2025-01-15T11:30:45+01:00"`, `"2025-01-15T10:30:45.000Z"`, `"2025-01-15T10:30:45"`, `"2025-01-15 10:30:45"`, `1736937045000`} {
@@ -191,6 +222,11 @@ func TestIdentity(t *testing.T) {
 	if id(untimed, now) != id(untimed, now.Add(time.Hour)) {
 		t.Error("the time of receipt changes the identity of a body without a timestamp")
 	}
+	// A time that is in the future first, and later is not.
+	ahead := `{"deployment":{"projectName":"a","deploymentId":"1","commitTime":"` + now.Add(time.Hour).Format(time.RFC3339) + `"}}`
+	if id(ahead, now) != id(ahead, now.Add(2*time.Hour)) {
+		t.Error("the time of receipt changes the identity of a body with a commit's time")
+	}
 	seen := map[shipbell.EventID]string{}
 	for _, body := range []string{
 		untimed,
@@ -206,6 +242,7 @@ func TestIdentity(t *testing.T) {
 		`{"deployment":{"projectName":"a","deploymentId":"1","dashboardUrl":"x"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","log":"x"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","history":["x"]}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","commitTime":"2025-01-15T10:30:45Z"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"a","commitHash":"b"}}`,
 	} {
 		if strings.Contains(body, `"deploymentId":""`) {
@@ -261,7 +298,7 @@ func TestRefusals(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(contract))
 	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":1736937045000,"isCI":"1"}}`))
-	f.Add([]byte(`{"deployment":{"type":"page","projectName":"a","deploymentId":"1","source":"exec","cloudflareId":"` + cloudflareID + `","versionId":"` + versionID + `","log":"\u0000\n x","history":["a b",null,"\n"]}}`))
+	f.Add([]byte(`{"deployment":{"type":"page","projectName":"a","deploymentId":"1","source":"exec","cloudflareId":"` + cloudflareID + `","versionId":"` + versionID + `","log":"\u0000\n x","history":["a b",null,"\n"],"commitTime":1e400}}`))
 	f.Add([]byte(`{"deployment":{"projectName":"\u0000a","deploymentId":"\ud800","timestamp":""}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := push.Decode(body, now)
