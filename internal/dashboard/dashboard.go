@@ -68,6 +68,8 @@ type Options struct {
 	Acts   Acts
 	Board  Board
 	Doors  Doors
+	// Insights answers for the page of that name; without it there is none.
+	Insights Insights
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
 	// Budgets are the rate limits within which the channels keep.
@@ -122,6 +124,7 @@ const (
 	pathNow         = "/"
 	pathDeployments = "/deployments"
 	pathChannels    = "/channels"
+	pathInsights    = "/insights"
 	pathAccess      = "/access"
 	pathSignIn      = "/signin"
 	pathSignOut     = "/signout"
@@ -144,6 +147,9 @@ func (d *Dashboard) Routes() []access.Route {
 		open(http.MethodPost, pathSignIn, d.signIn),
 		open(http.MethodPost, pathSignOut, d.signOut),
 		{Method: http.MethodGet, Path: pathAssets + "{name}", Need: shipbell.ScopeNone, Handler: http.HandlerFunc(d.asset)},
+	}
+	if d.Insights != nil {
+		routes = append(routes, look(pathInsights, d.insights))
 	}
 	for i := range routes {
 		routes[i].Handler = d.zip.Handler(routes[i].Handler)

@@ -194,7 +194,7 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Visitor = access.VisitorOf(r.Context())
 	f.Admin = f.Visitor.Scope.Allows(shipbell.ScopeAdmin)
 	f.Known = f.Visitor.Scope.Allows(shipbell.ScopeRead)
-	f.Open = d.Doors.Open()
+	f.Open, f.Insights = d.Doors.Open(), d.Insights != nil
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
 	if f.Known {
 		_, f.Sum = d.snapshot()
