@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"internal/web":               {"internal/access", "internal/ledger", "internal/source/push"},
 	"internal/api":               {"internal/access", "internal/board", "internal/feed", "internal/insight", "internal/ledger", "internal/render", "internal/wire", "internal/compress"},
 	"internal/dashboard":         {"internal/access", "internal/board", "internal/compress", "internal/insight", "internal/ledger", "internal/render"},
-	"internal/dashboard/":        {"internal/board", "internal/dashboard", "internal/ledger", "internal/store/memory"}, // a history for tests
+	"internal/dashboard/":        {"internal/board", "internal/dashboard", "internal/insight", "internal/ledger", "internal/store/memory"}, // a history for tests
 	"internal/board":             {"internal/ledger"},
 	"internal/feed":              {"internal/ledger"},
 	"internal/insight":           {"internal/ledger", "internal/render"},

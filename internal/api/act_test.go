@@ -12,7 +12,6 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/api"
-	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/wire"
 )
@@ -139,8 +138,8 @@ func TestLedgerThatCannotBeRead(t *testing.T) {
 
 func TestInsights(t *testing.T) {
 	f := newFixture(t)
-	got := read[insight.Report](f, f.ask(http.MethodGet, "/api/v1/insights?project=a&days=7", ""), http.StatusOK)
-	if got.Project != "a" || got.Days != 7 || got.Environment != shipbell.Production || len(got.Series) != 7 {
+	got := read[wire.Insights](f, f.ask(http.MethodGet, "/api/v1/insights?project=a&days=7", ""), http.StatusOK)
+	if got.Project != "a" || got.Days != 7 || got.Environment != shipbell.Production || len(got.Total.Series) != 7 {
 		t.Errorf("%+v", got)
 	}
 	f.refused(f.ask(http.MethodGet, "/api/v1/insights?days=8", ""), http.StatusBadRequest, wire.CodeInvalidParameter)

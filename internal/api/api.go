@@ -112,7 +112,7 @@ func (a *API) Routes() []access.Route {
 		a.get("/api/v1/lanes", nil, a.listLanes),
 		a.post("/api/v1/lanes/{id}/resume", a.resumeLane),
 		a.post("/api/v1/lanes/{id}/test", a.testLane),
-		a.get("/api/v1/insights", insight.Params(), a.getInsights),
+		a.get("/api/v1/insights", insightParams(), a.getInsights),
 		admin(a.get("/api/v1/audit", []string{paramBefore, paramLimit}, a.listAudit)),
 		admin(a.get("/api/v1/tokens", nil, a.listTokens)),
 		a.atom(),

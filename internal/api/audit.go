@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
@@ -53,13 +52,4 @@ func (a *API) listTokens(q query) (any, error) {
 		})
 	}
 	return o, nil
-}
-
-// getInsights answers how deployments go.
-func (a *API) getInsights(q query) (any, error) {
-	asked, err := insight.ParseQuery(q.params, a.Now())
-	if err != nil {
-		return nil, asRefusal(err)
-	}
-	return a.Insights.Report(q.Context(), asked)
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
-	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
@@ -80,7 +79,7 @@ var operations = map[string]operation{
 	},
 	"GET /api/v1/insights": {
 		"getInsights", "Deployment frequency, lead time, failure rate, recovery time and durations over a window that ends today.",
-		insight.Params(), nil, insight.Report{}, nil,
+		[]string{"type", "project", "environment", "days"}, nil, wire.Insights{}, nil,
 	},
 	"GET /api/v1/audit": {
 		"listAudit", "What people did, the newest first. A header Link leads to the next part.",
@@ -278,7 +277,7 @@ type schemaMaker struct {
 }
 
 func newSchemas(t *testing.T) *schemaMaker {
-	return &schemaMaker{t, readSource(t, "../..", "../insight", "../wire"), object{}}
+	return &schemaMaker{t, readSource(t, "../..", "../wire"), object{}}
 }
 
 // of returns the schema of a type, a reference where it has a name.

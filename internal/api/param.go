@@ -90,16 +90,11 @@ func distance(a, b string) int {
 // filter reads a filter.
 func (a *API) filter(v url.Values) (shipbell.Filter, error) {
 	f, err := shipbell.ParseFilter(v, a.Now())
-	return f, asRefusal(err)
-}
-
-// asRefusal makes a refusal of an error that names a parameter.
-func asRefusal(err error) error {
 	var bad *shipbell.ParamError
 	if errors.As(err, &bad) {
-		return badParam(wire.CodeInvalidParameter, bad.Param, "Parameter not understood", bad.Accepts)
+		return f, badParam(wire.CodeInvalidParameter, bad.Param, "Parameter not understood", bad.Accepts)
 	}
-	return err
+	return f, err
 }
 
 // limit reads how much is wanted.

@@ -163,7 +163,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Ledger: a.ledger, Gate: a.gate, Routes: a.looks(o, channels, now), Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
-		Replica: a.replicas.name(), Leases: a.replicas.leases(), Held: a.dispatcher.Leases(),
+		Replica: a.replicas.name(), Holders: a.holders(),
 	})
 	a.served, a.http = side.Routes(), side.HTTPServer()
 	a.http.Handler = a.metrics.Ingest(a.http.Handler, entrances())

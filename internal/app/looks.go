@@ -23,7 +23,7 @@ func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time
 	pages := dashboard.New(dashboard.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Doors: a.gate, Channels: a.channels, Budgets: budgets,
 		Hearings: a.asks.hearings, URL: o.Settings.PublicURL, TokenHint: a.tokenHint(), Replica: a.replicas.name(),
-		Now: now, Log: a.log, Version: o.Version,
+		Insights: insights, Holders: a.holders(), Now: now, Log: a.log, Version: o.Version,
 	})
 	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes())
 }

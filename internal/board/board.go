@@ -186,6 +186,13 @@ func (b *Board) Cards() ([]Card, int64) {
 	return cards, version
 }
 
+// Version returns the version that Cards would.
+func (b *Board) Version() int64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.version
+}
+
 // Card returns the card of a spot, or [shipbell.ErrNotFound].
 func (b *Board) Card(s Spot) (Card, error) {
 	b.mu.RLock()

@@ -42,8 +42,11 @@ type Acts interface {
 type Board interface {
 	// Ready is closed once the cards are known.
 	Ready() <-chan struct{}
-	// Cards returns the cards in the order in which people should see them.
+	// Cards returns the cards in the order in which people should see them, and a
+	// version that grows when one changes.
 	Cards() ([]board.Card, int64)
+	// Version returns the version that Cards would.
+	Version() int64
 }
 
 // Doors lets people in.
@@ -65,6 +68,8 @@ type Options struct {
 	Acts   Acts
 	Board  Board
 	Doors  Doors
+	// Insights answers for the page of that name; without it there is none.
+	Insights Insights
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
 	// Budgets are the rate limits within which the channels keep.
@@ -92,6 +97,7 @@ type Dashboard struct {
 	assets  assets
 	pages   pages
 	cards   cardCache
+	known   snapshot
 	lanes   lately[[]shipbell.Lane]
 	holders lately[map[shipbell.ChannelID]shipbell.Replica]
 	zip     compress.Pool
@@ -118,6 +124,7 @@ const (
 	pathNow         = "/"
 	pathDeployments = "/deployments"
 	pathChannels    = "/channels"
+	pathInsights    = "/insights"
 	pathAccess      = "/access"
 	pathSignIn      = "/signin"
 	pathSignOut     = "/signout"
@@ -140,6 +147,9 @@ func (d *Dashboard) Routes() []access.Route {
 		open(http.MethodPost, pathSignIn, d.signIn),
 		open(http.MethodPost, pathSignOut, d.signOut),
 		{Method: http.MethodGet, Path: pathAssets + "{name}", Need: shipbell.ScopeNone, Handler: http.HandlerFunc(d.asset)},
+	}
+	if d.Insights != nil {
+		routes = append(routes, look(pathInsights, d.insights))
 	}
 	for i := range routes {
 		routes[i].Handler = d.zip.Handler(routes[i].Handler)

@@ -32,7 +32,7 @@ func TestGolden(t *testing.T) {
 	}
 	for name, path := range map[string]string{
 		"now": "/", "deployments": "/deployments?type=worker", "deployment": "/deployments/" + number(failed.Deployments[0].ID),
-		"channels": "/channels", "access": "/access",
+		"channels": "/channels", "access": "/access", "insights": "/insights?days=7",
 	} {
 		channeltest.Golden(t, name+".golden", s.fragment(t, admin, path))
 	}

@@ -194,14 +194,10 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Visitor = access.VisitorOf(r.Context())
 	f.Admin = f.Visitor.Scope.Allows(shipbell.ScopeAdmin)
 	f.Known = f.Visitor.Scope.Allows(shipbell.ScopeRead)
-	f.Open = d.Doors.Open()
+	f.Open, f.Insights = d.Doors.Open(), d.Insights != nil
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
-	if f.Known && f.Sum == (summary{}) {
-		cards, _ := d.Board.Cards()
-		f.Sum = summarize(cards)
-	}
-	if !f.Known {
-		f.Sum = summary{}
+	if f.Known {
+		_, f.Sum = d.snapshot()
 	}
 	if f.Notice == (notice{}) {
 		f.Notice = notices[r.URL.Query().Get(paramNotice)]
@@ -211,7 +207,11 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 
 // Fail shows a page that says what went wrong and what can be done.
 func (d *Dashboard) Fail(w http.ResponseWriter, r *http.Request, status int, title, hint string) {
-	d.show(w, r, status, "problem", frame{Title: title, Body: problem{status, title, hint}})
+	f := frame{Title: title, Body: problem{status, title, hint}}
+	if status == http.StatusServiceUnavailable {
+		f.Refresh = 5
+	}
+	d.show(w, r, status, "problem", f)
 }
 
 // problem is what the page of an error says.

@@ -84,7 +84,7 @@ func (s *site) paths(t testing.TB) []string {
 	t.Helper()
 	paths := []string{
 		"/", "/?state=failing", "/?q=nowhere", "/?type=pages&environment=production&author=x&status=success,failure&since=7d&until=1h&branch=main&project=docs-site",
-		"/deployments", "/deployments?q=checkout", "/deployments?status=failure&type=worker", "/channels", "/access", "/deployments/999999", "/deployments/x",
+		"/deployments", "/deployments?q=checkout", "/deployments?status=failure&type=worker", "/channels", "/access", "/insights", "/insights?days=7&project=docs-site", "/insights?days=12", "/deployments/999999", "/deployments/x",
 		"/deployments?since=never", "/signin?notice=signedout", "/?notice=replayed", "/?notice=<script>",
 	}
 	list, err := s.Ledger.List(t.Context(), shipbell.Filter{}, shipbell.Position{}, 40)

@@ -1,4 +1,4 @@
-package insight
+package insight_test
 
 import (
 	"encoding/xml"
@@ -7,142 +7,119 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shipbell/shipbell/internal/channel/channeltest"
+	"github.com/shipbell/shipbell/internal/insight"
 )
 
-// course is n days in which everything goes up and down.
-func course(n int) []Day {
-	var days []Day
-	for i := range n {
-		d := Day{Date: noon.AddDate(0, 0, i-n+1).Format("2006-01-02"), Successes: i * 7 % 12, Failures: i % 4 / 3 * (i % 5)}
-		if d.Successes > 0 {
-			d.MedianSeconds = seconds(30 + float64(i*13%50))
-		}
-		days = append(days, d)
+// days makes a history of so many days.
+func days(n int) []insight.Day {
+	all := make([]insight.Day, n)
+	for i := range all {
+		all[i] = insight.Day{Start: time.Date(2026, 9, 1+i, 0, 0, 0, 0, time.UTC), Successes: i * 7 % 11, Failures: i % 5 / 3, Median: time.Duration(i*13%29) * 5 * time.Second}
 	}
-	return days
+	return all
 }
 
+// TestCharts pins every picture, for a person to look at.
 func TestCharts(t *testing.T) {
-	quiet := []Day{{Date: "2026-11-24"}, {Date: "2026-11-25"}}
-	for name, days := range map[string][]Day{
-		"none": nil, "one": course(4)[3:], "week": course(7), "quarter": course(90), "quiet": quiet,
-		"uneven": {{Date: "2026-11-24", Successes: 2000000}, {Date: "2026-11-25", Failures: 1, Successes: 1, MedianSeconds: seconds(0)}},
+	hostile := []insight.Bar{{Label: `<script>"'&` + "\x00\xff", Successes: 3, Failures: 1}, {Label: strings.Repeat("long ", 50), Successes: 1}}
+	for name, got := range map[string]template.HTML{
+		"bars-0":       insight.Bars("Deployments", nil, insight.Size{}),
+		"bars-1":       insight.Bars("Deployments", insight.BarsOf(days(2)[1:]), insight.Size{}),
+		"bars-7":       insight.Bars("Deployments", insight.BarsOf(days(7)), insight.Size{}),
+		"bars-90":      insight.Bars("Deployments", insight.BarsOf(days(90)), insight.Size{}),
+		"bars-wide":    insight.Bars("Deployments", insight.BarsOf(days(30)), insight.Size{Width: 720, Height: 200}),
+		"bars-small":   insight.Bars("Deployments", insight.BarsOf(days(30)), insight.Size{Width: 60, Height: 20}),
+		"bars-none":    insight.Bars("Deployments", insight.BarsOf(make([]insight.Day, 3)), insight.Size{}),
+		"bars-hostile": insight.Bars("<b>&\"", hostile, insight.Size{}),
+		"bars-huge":    insight.Bars("Deployments", []insight.Bar{{Label: "1", Successes: math.Inf(1)}, {Label: "2", Successes: math.NaN(), Failures: -1}, {Label: "3", Failures: 1}}, insight.Size{}),
+		"spark-0":      insight.Spark("Duration", nil, insight.Size{}),
+		"spark-1":      insight.Spark("Duration", insight.PointsOf(days(2)), insight.Size{}),
+		"spark-90":     insight.Spark("Duration", insight.PointsOf(days(90)), insight.Size{}),
+		"spark-same":   insight.Spark("Duration", []insight.Point{{"1", 2, "2 s"}, {"2", 2, "2 s"}, {"3", 2, "2 s"}}, insight.Size{}),
+		"spark-zero":   insight.Spark("Duration", []insight.Point{{"1", 0, "0 s"}, {"2", -1, "?"}, {"3", math.Inf(-1), "?"}}, insight.Size{}),
 	} {
-		t.Run(name, func(t *testing.T) {
-			bars, spark := Bars("Deployments of a&b", days), Spark("Duration of a&b", days)
-			check(t, bars)
-			check(t, spark)
-			readable := strings.ReplaceAll(string(bars)+"\n"+string(spark)+"\n", "><", ">\n<")
-			channeltest.Golden(t, name+".svg.txt", readable)
-		})
+		channeltest.Golden(t, name+".svg", strings.ReplaceAll(string(got), "><", ">\n<")+"\n")
+		check(t, name, got)
 	}
 }
 
-// classes are those that the package comment names.
-var classes = []string{"chart", "chart-success", "chart-failure", "chart-line", "chart-dot", "chart-axis", "chart-text"}
-
-// check reads a picture as a strict reader of XML does, and holds that a page
-// without inline styles and scripts can show it and that nothing leaves its frame.
-func check(t *testing.T, picture template.HTML) {
+// check reports what a picture must not be: ill-formed XML, nameless, larger than
+// itself, or with anything that a strict policy forbids.
+func check(t *testing.T, name string, svg template.HTML) {
 	t.Helper()
-	d := xml.NewDecoder(strings.NewReader(string(picture)))
-	var frame [2]float64
-	elements, titles := 0, 0
-	for {
+	text := string(svg)
+	if !strings.HasPrefix(text, "<svg ") || !strings.HasSuffix(text, "</svg>") || !strings.Contains(text, ` role="img" `) {
+		t.Errorf("%s: no picture: %.80s", name, text)
+	}
+	var width, height float64
+	var seen []string
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			t.Fatalf("%v in %s", err, picture)
+			t.Fatalf("%s: %v in %s", name, err, text)
 		}
-		e, ok := token.(xml.StartElement)
+		start, ok := token.(xml.StartElement)
 		if !ok {
 			continue
 		}
-		elements++
-		if !slices.Contains([]string{"svg", "title", "g", "rect", "line", "text", "polyline", "circle"}, e.Name.Local) {
-			t.Errorf("element %s", e.Name.Local)
-		}
-		at := make(map[string]string)
-		for _, a := range e.Attr {
-			at[a.Name.Local] = a.Value
-			if a.Name.Local == "style" || strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" {
-				t.Errorf("attribute %s", a.Name.Local)
+		seen = append(seen, start.Name.Local)
+		at := map[string]float64{}
+		for _, a := range start.Attr {
+			switch n := a.Name.Local; {
+			case n == "style", n == "id", n == "href", strings.HasPrefix(n, "on"):
+				t.Errorf("%s: attribute %s", name, n)
+			case n == "x", n == "y", n == "width", n == "height", n == "cx", n == "cy":
+				var v float64
+				if _, err := fmt.Sscan(a.Value, &v); err != nil {
+					t.Errorf("%s: %s=%q", name, n, a.Value)
+				}
+				at[n] = v
 			}
 		}
-		if c, ok := at["class"]; ok && !slices.Contains(classes, c) {
-			t.Errorf("class %s", c)
+		if start.Name.Local == "svg" {
+			width, height = at["width"], at["height"]
 		}
-		switch e.Name.Local {
-		case "svg":
-			if _, err := fmt.Sscanf(at["viewBox"], "0 0 %g %g", &frame[0], &frame[1]); err != nil || at["role"] != "img" || elements != 1 {
-				t.Errorf("frame %v", at)
-			}
-		case "title":
-			titles++
-		case "rect":
-			x, y, w, h := real(t, at["x"]), real(t, at["y"]), real(t, at["width"]), real(t, at["height"])
-			if x < 0 || y < 0 || w <= 0 || h < least || x+w > frame[0] || y+h > frame[1] {
-				t.Errorf("outside of %v: %v", frame, at)
-			}
-		case "polyline":
-			for place := range strings.SplitSeq(at["points"], " ") {
-				x, y, _ := strings.Cut(place, ",")
-				inside(t, frame, x, y)
-			}
-		case "circle":
-			inside(t, frame, at["cx"], at["cy"])
+		const slack = 0.02 // coordinates have two decimals
+		if x, y := at["x"]+at["cx"], at["y"]+at["cy"]; start.Name.Local != "svg" &&
+			(x < -slack || y < -slack || x+at["width"] > width+slack || y+at["height"] > height+slack) {
+			t.Errorf("%s: %s %v outside of %v by %v", name, start.Name.Local, at, width, height)
 		}
 	}
-	if elements == 0 || titles == 0 {
-		t.Errorf("no picture with a title: %s", picture)
+	for i, want := range []string{"svg", "title", "desc"} {
+		if len(seen) <= i || seen[i] != want {
+			t.Fatalf("%s: elements %q", name, seen)
+		}
+	}
+	for _, element := range seen {
+		if !strings.Contains(" svg title desc g rect line polyline circle text ", " "+element+" ") {
+			t.Errorf("%s: element %s", name, element)
+		}
 	}
 }
 
-func real(t *testing.T, text string) float64 {
-	t.Helper()
-	x, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-		t.Errorf("%q is no length", text)
-	}
-	return x
-}
-
-func inside(t *testing.T, frame [2]float64, x, y string) {
-	t.Helper()
-	if px, py := real(t, x), real(t, y); px < 0 || py < 0 || px > frame[0] || py > frame[1] {
-		t.Errorf("%s,%s is outside of %v", x, y, frame)
-	}
-}
-
-// FuzzCharts: whatever the numbers and the names are.
+// FuzzCharts: whatever the numbers and words are, the picture is one.
 func FuzzCharts(f *testing.F) {
-	f.Add("Deployments", "2026-11-25", 3, 1, 41.5, 7)
-	f.Add("</title><script>alert(1)</script>", "\x00\xff\"'", -1, 1, math.NaN(), 1)
-	f.Add("", "", math.MaxInt, math.MaxInt, math.Inf(1), 90)
-	f.Add("\u2028]]>", "<!--", math.MinInt, 0, math.Inf(-1), 2)
-	f.Add("a", "b", 1, 0, math.MaxFloat64, 365)
-	f.Add("a", "b", 0, 0, math.SmallestNonzeroFloat64, 0)
-	f.Fuzz(func(t *testing.T, label, date string, successes, failures int, length float64, n int) {
-		var days []Day
-		for i := range min(max(n, 0), 400) {
-			d := Day{Date: date}
-			// Not the same on all days, so that there is something to compare.
-			if i%2 == 0 {
-				d.Successes, d.Failures, d.MedianSeconds = successes, failures, &length
-			} else if i%3 == 0 {
-				d.Successes, d.MedianSeconds = i, seconds(float64(i))
-			}
-			days = append(days, d)
+	f.Add("2026-11-25", 1.0, 2.0, 3.0, 360, 120)
+	f.Add("<&\"\x00\xff\ufffe]]>", math.NaN(), math.Inf(1), -math.MaxFloat64, 1, -5)
+	f.Add("", math.MaxFloat64, math.SmallestNonzeroFloat64, 0.5, 1<<40, 17)
+	f.Fuzz(func(t *testing.T, text string, a, b, c float64, width, height int) {
+		size := insight.Size{Width: width, Height: height}
+		var bars []insight.Bar
+		var points []insight.Point
+		for range 3 {
+			check(t, "bars", insight.Bars(text, bars, size))
+			check(t, "spark", insight.Spark(text, points, size))
+			bars = append(bars, insight.Bar{Label: text, Successes: a, Failures: b})
+			points = append(points, insight.Point{Label: text, Value: c, Text: text})
+			a, b, c = b, c, a
 		}
-		check(t, Bars(label, days))
-		check(t, Spark(label, days))
 	})
 }

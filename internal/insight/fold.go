@@ -1,150 +1,165 @@
 package insight
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
 )
 
-const (
-	day = 24 * time.Hour
-	// maxRows bounds the rows of a report; beyond that a filter serves better.
-	maxRows = 1000
-)
+// The policy of this file: deployments come in the order of a list, the newest
+// first, and none is kept. What remains of one is a count, and a few numbers
+// where a median is wanted.
 
-// tenths is a length of time in tenths of a second: a quarter of the memory that a
-// whole one takes with its spare room, and up to 13 years.
-type tenths uint32
+// clockSkew is by how much the clock of who committed may be ahead of ours. A
+// commit that is younger by more was not what went live.
+const clockSkew = 10 * time.Minute
 
-func tenthsOf(d time.Duration) tenths {
-	return tenths(min(max(d/(time.Second/10), 0), math.MaxUint32))
-}
-
-// fold takes deployments in, the newest first, and keeps what a report needs of
-// them: four bytes for each length of time, and nothing of the deployments.
-type fold struct {
-	window             window
-	before, start, end time.Time // where the window before starts, this one, and where it ends
-	tallies            map[spot]*tally
-	days               []tallyOfDay
-}
-
-// spot is what a row is about.
-type spot struct {
+// place tells rows apart.
+type place struct {
 	typ                  shipbell.ProjectType
 	project, environment string
 }
 
-type tallyOfDay struct {
-	successes, failures int
-	took                []tenths
+// fold takes in deployments.
+type fold struct {
+	window
+	rows      []row
+	index     map[place]int32
+	durations []sample
+	repairs   []sample
+	leads     []lead
+	behind    []sample // the leads that count
 }
 
-// tally counts the deployments of one spot, or of all.
+// row is what is counted of one place.
+type row struct {
+	place
+	now, before Figures
+	// tallies are the days of the report on which something ended, the newest first.
+	tallies []tally
+	// days are the same, spread out, where they are shown.
+	days []Day
+	// live is when the success was over that comes next after those deployments that
+	// are still to be taken in, and liveDay the day to which it belongs. Zero while
+	// there was none.
+	live    time.Time
+	liveDay int32
+	// failed is when the first of the failures before that was over, and failedNow
+	// whether the last of them belongs to the days of the report. Zero while there
+	// was none.
+	failed    time.Time
+	failedNow bool
+}
+
+// tally is what ended on one day.
 type tally struct {
-	successes, failures, canceled, without int
-	lead, took, tookBefore, recovered      []tenths
-	notRecovered                           int
-	streak                                 streak
+	day                           int32
+	successes, failures, canceled int32
 }
 
-// streak is how things stand between two successes, seen backwards.
-type streak struct {
-	failedAt time.Time // when the earliest failure that was met ended; zero: none was met
-	inWindow bool      // one of the failures is in the window
-	// mendedAt is when the success after them ended; zero: there is none yet.
-	mendedAt time.Time
-	counts   bool // that success is in the window
+// sample is how long something took in one row.
+type sample struct {
+	row  int32
+	day  int32 // of the report; below 0 in the days before
+	took time.Duration
 }
 
-func newFold(w window, now time.Time) *fold {
-	end := now.UTC().Truncate(day).Add(day)
-	length := time.Duration(w.days) * day
-	return &fold{
-		window: w, before: end.Add(-2 * length), start: end.Add(-length), end: end,
-		tallies: make(map[spot]*tally), days: make([]tallyOfDay, w.days),
-	}
+// lead is how long one success is behind its commit.
+type lead struct {
+	sample
+	commit int64 // unix milliseconds
 }
 
-// add takes in a deployment that started before all that were taken in already.
+func newFold(w window) *fold { return &fold{window: w, index: make(map[place]int32)} }
+
+// add takes in the next deployment, which did not start later than the one
+// before.
 func (f *fold) add(b shipbell.Brief) {
-	s := spot{b.Type, b.Project, b.Environment}
-	t := f.tallies[s]
-	if t == nil {
-		t = &tally{}
-		f.tallies[s] = t
-	}
-	in := !b.StartedAt.Before(f.start)
-	t.follow(b, in)
-	if !in {
-		if took := b.Took(); b.Status == shipbell.Success && took > 0 {
-			t.tookBefore = append(t.tookBefore, tenthsOf(took))
-		}
+	d := int32(math.Floor(float64(b.StartedAt.Sub(f.since)) / float64(day)))
+	if d < -int32(f.days) || d >= int32(f.days) {
 		return
 	}
-	t.count(b)
-	d := &f.days[min(int(b.StartedAt.Sub(f.start)/day), len(f.days)-1)]
+	i := f.rowOf(b)
+	r := &f.rows[i]
+	r.figures(d).count(b.Status)
+	if d >= 0 {
+		r.tally(d, b.Status)
+	}
 	switch b.Status {
 	case shipbell.Success:
-		d.successes++
-		if took := b.Took(); took > 0 {
-			d.took = append(d.took, tenthsOf(took))
-		}
+		f.succeeded(i, d, b)
 	case shipbell.Failure:
-		d.failures++
+		if r.failed.IsZero() {
+			r.failedNow = d >= 0
+		}
+		r.failed = ended(b)
 	}
 }
 
-// count takes in a deployment of the window.
-func (t *tally) count(b shipbell.Brief) {
-	switch b.Status {
+func (f *fold) rowOf(b shipbell.Brief) int32 {
+	p := place{b.Type, b.Project, b.Environment}
+	i, known := f.index[p]
+	if !known {
+		i = int32(len(f.rows))
+		f.index[p] = i
+		f.rows = append(f.rows, row{place: p})
+	}
+	return i
+}
+
+// figures returns those to which a day belongs.
+func (r *row) figures(d int32) *Figures {
+	if d < 0 {
+		return &r.before
+	}
+	return &r.now
+}
+
+func (r *row) tally(d int32, s shipbell.Status) {
+	if n := len(r.tallies); n == 0 || r.tallies[n-1].day != d {
+		r.tallies = append(r.tallies, tally{day: d})
+	}
+	t := &r.tallies[len(r.tallies)-1]
+	switch s {
 	case shipbell.Success:
 		t.successes++
-		if took := b.Took(); took > 0 {
-			t.took = append(t.took, tenthsOf(took))
-		}
-		// What was committed after it went live has a clock that is wrong.
-		if lead := ended(b).Sub(b.CommittedAt); !b.CommittedAt.IsZero() && lead >= 0 {
-			t.lead = append(t.lead, tenthsOf(lead))
-		}
 	case shipbell.Failure:
 		t.failures++
 	case shipbell.Canceled:
 		t.canceled++
-	case shipbell.Skipped: // it never was a deployment
-	default:
-		t.without++
 	}
 }
 
-// follow looks for what broke and when it was mended.
-func (t *tally) follow(b shipbell.Brief, in bool) {
-	switch b.Status {
-	case shipbell.Failure:
-		t.streak.failedAt = ended(b)
-		t.streak.inWindow = t.streak.inWindow || in
-	case shipbell.Success:
-		t.close()
-		t.streak = streak{mendedAt: ended(b), counts: in}
+func (f *fold) succeeded(i, d int32, b shipbell.Brief) {
+	if took := b.Took(); took > 0 {
+		f.durations = append(f.durations, sample{i, d, took})
 	}
+	over := ended(b)
+	if behind := over.Sub(b.CommittedAt); !b.CommittedAt.IsZero() && behind > -clockSkew {
+		f.leads = append(f.leads, lead{sample{i, d, max(behind, 0)}, b.CommittedAt.UnixMilli()})
+		f.rows[i].figures(d).LeadTime.Known++
+	}
+	f.repaired(i)
+	r := &f.rows[i]
+	r.live, r.liveDay = over, d
 }
 
-// close ends a streak: nothing before it belongs to it.
-func (t *tally) close() {
-	s := t.streak
+// repaired ends a row of failures at its beginning.
+func (f *fold) repaired(i int32) {
+	r := &f.rows[i]
 	switch {
-	case s.failedAt.IsZero():
-	case s.mendedAt.IsZero() && s.inWindow:
-		t.notRecovered++
-	case s.counts:
-		t.recovered = append(t.recovered, tenthsOf(s.mendedAt.Sub(s.failedAt)))
+	case r.failed.IsZero():
+		return
+	case !r.live.IsZero():
+		f.repairs = append(f.repairs, sample{i, r.liveDay, max(r.live.Sub(r.failed), 0)})
+	case r.failedNow:
+		r.now.Recovery.Ongoing++
 	}
+	r.failed = time.Time{}
 }
 
-// ended is when the outcome of a deployment was there.
+// ended is when a deployment was over.
 func ended(b shipbell.Brief) time.Time {
 	if b.FinishedAt.IsZero() {
 		return b.StartedAt
@@ -152,93 +167,31 @@ func ended(b shipbell.Brief) time.Time {
 	return b.FinishedAt
 }
 
-// report makes the report of all that was taken in.
-func (f *fold) report() Report {
-	r := Report{
-		Type: f.window.typ, Project: f.window.project, Environment: f.window.environment, Days: f.window.days,
-		From: f.start, To: f.end,
-		Projects: []Row{}, Definitions: Definitions(),
+func (f *Figures) count(s shipbell.Status) {
+	switch s {
+	case shipbell.Success:
+		f.Successes++
+	case shipbell.Failure:
+		f.Failures++
+	case shipbell.Canceled:
+		f.Canceled++
+	case shipbell.Skipped:
+		f.Skipped++
+		return
+	default:
+		f.Open++
+		return
 	}
-	var total tally
-	for s, t := range f.tallies {
-		t.close()
-		total.take(t)
-		if figures := t.figures(f.window.days); figures.Deployments+figures.WithoutOutcome > 0 {
-			r.Projects = append(r.Projects, Row{s.typ, s.project, s.environment, figures})
-		}
-	}
-	r.Total = total.figures(f.window.days)
-	slices.SortFunc(r.Projects, func(a, b Row) int {
-		return cmp.Or(
-			cmp.Compare(b.Deployments, a.Deployments), cmp.Compare(a.Project, b.Project),
-			cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Type, b.Type),
-		)
-	})
-	if n := len(r.Projects); n > maxRows {
-		r.Projects, r.ProjectsLeftOut = slices.Clip(r.Projects[:maxRows]), n-maxRows
-	}
-	for n, d := range f.days {
-		slices.Sort(d.took)
-		r.Series = append(r.Series, Day{
-			Date:      f.start.AddDate(0, 0, n).Format(time.DateOnly),
-			Successes: d.successes, Failures: d.failures, MedianSeconds: median(d.took),
-		})
-	}
-	return r
+	f.Deployments++
 }
 
-// take adds the numbers of another tally.
-func (t *tally) take(o *tally) {
-	t.successes += o.successes
-	t.failures += o.failures
-	t.canceled += o.canceled
-	t.without += o.without
-	t.notRecovered += o.notRecovered
-	t.lead = append(t.lead, o.lead...)
-	t.took = append(t.took, o.took...)
-	t.tookBefore = append(t.tookBefore, o.tookBefore...)
-	t.recovered = append(t.recovered, o.recovered...)
-}
-
-func (t *tally) figures(days int) Figures {
-	for _, list := range [][]tenths{t.lead, t.took, t.tookBefore, t.recovered} {
-		slices.Sort(list)
-	}
-	f := Figures{
-		Deployments: t.successes + t.failures + t.canceled,
-		Successes:   t.successes, Failures: t.failures, Canceled: t.canceled, WithoutOutcome: t.without,
-		DeploymentsPerDay: float64(t.successes) / float64(days),
-		LeadTime:          lengths(t.lead, t.successes),
-		RecoveryTime:      RecoveryTime{MedianSeconds: median(t.recovered), Recovered: len(t.recovered), NotRecovered: t.notRecovered},
-		Duration:          Duration{Lengths: lengths(t.took, t.successes), MedianBeforeSeconds: median(t.tookBefore)},
-	}
-	if told := t.successes + t.failures; told > 0 {
-		rate := float64(t.failures) / float64(told)
-		f.ChangeFailureRate = &rate
-	}
-	return f
-}
-
-func lengths(sorted []tenths, of int) Lengths {
-	return Lengths{MedianSeconds: median(sorted), P90Seconds: p90(sorted), Known: len(sorted), Of: of}
-}
-
-// median is the middle one, or between the two in the middle.
-func median(sorted []tenths) *float64 {
-	n := len(sorted)
-	if n == 0 {
-		return nil
-	}
-	seconds := (float64(sorted[(n-1)/2]) + float64(sorted[n/2])) / 20
-	return &seconds
-}
-
-// p90 is the smallest that nine of ten do not exceed.
-func p90(sorted []tenths) *float64 {
-	n := len(sorted)
-	if n == 0 {
-		return nil
-	}
-	seconds := float64(sorted[(9*n+9)/10-1]) / 10
-	return &seconds
+func (f *Figures) include(o Figures) {
+	f.Deployments += o.Deployments
+	f.Successes += o.Successes
+	f.Failures += o.Failures
+	f.Canceled += o.Canceled
+	f.Skipped += o.Skipped
+	f.Open += o.Open
+	f.LeadTime.Known += o.LeadTime.Known
+	f.Recovery.Ongoing += o.Recovery.Ongoing
 }

@@ -1,198 +1,200 @@
-// Package insight says in numbers and pictures how deployments go: how often, how
-// long, how well, and how fast what broke was mended.
+// Package insight tells how often, how fast and how well is deployed: figures
+// over some days, compared with as many days before, and their pictures.
 //
-// Its one rule: what is not known is not counted, and how much that is stands
-// beside every number. It reads the ledger and decides nothing.
-//
-// The numbers are the four of DORA (https://dora.dev/guides/dora-metrics/) and how
-// long deployments take. [Definitions] says what each means here.
-//
-// The pictures of [Bars] and [Spark] are SVG for a page that allows no style and no
-// script of its own elements: they carry classes, and the page's style sheet gives
-// them colours. These are chart (the whole), chart-success and chart-failure (parts
-// of a bar), chart-line and chart-dot (a course), chart-axis (lines behind) and
-// chart-text (labels).
+// Its one rule: a figure says of how many deployments it was made, and what is
+// not known is never counted as nought. What each figure means stands in
+// [Definitions], for pages, the API and the documents alike. It reads briefs of
+// the ledger, page by page, and keeps no more than an answer for a minute.
 package insight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
 )
 
-const (
-	// fresh is how long an answer is given again, and kept how long while a new one
-	// is being made: a page that many keep open costs one look a minute.
-	fresh = time.Minute
-	kept  = 10 * time.Minute
-	// maxKept bounds how many answers are kept. Each takes at most a few hundred kB.
-	maxKept = 64
-	// atOnce bounds how many answers are made at the same time: each reads the whole
-	// window, and pushes go first.
-	atOnce = 2
-	// pageSize is how many deployments are read in one go. No transaction of the store
-	// stays open for longer than that takes.
-	pageSize = 5000
-)
-
-// Ledger is what insights ask of the ledger.
+// Ledger is what is read.
 type Ledger interface {
+	// Briefs returns at most n deployments that pass the filter and stand behind
+	// the position, the newest first.
 	Briefs(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) ([]shipbell.Brief, error)
-	Unlisted(ctx context.Context) (int, error)
 }
 
-// Options are the parts that insights work with.
-type Options struct {
-	Ledger Ledger
-	Now    func() time.Time
+// Query says what a report is about.
+type Query struct {
+	// Filter names a type, a project and an environment; its other parts take no
+	// part. Without an environment it is [shipbell.Production].
+	Filter shipbell.Filter
+	// Days is one of [Days]; 0 is [DefaultDays].
+	Days int
 }
 
-// Insights answers queries. Make one with New. It is safe for concurrent use, and
-// starts no goroutine.
-type Insights struct {
-	Options
-	pageSize int
-	making   chan struct{}
+// DefaultDays is how many days a report is about where nothing is said.
+const DefaultDays = 30
 
-	mu      sync.Mutex
-	answers map[window]*answer
+// Days returns how many days a report can be about.
+func Days() []int { return []int{7, 30, 90} }
+
+// Report is what a query is answered with. It is shared and must not be changed.
+type Report struct {
+	Type        shipbell.ProjectType // empty for all
+	Project     string               // empty for all
+	Environment string
+	Days        int
+	// At is when the ledger was read.
+	At time.Time
+	// Since is the start of the first day. The days are those of UTC, and the last
+	// one is today, so far.
+	Since time.Time
+	Total Course
+	// Rows are the projects with the most deployments, [MaxRows] at most.
+	Rows []Row
+	// More is how many projects stand in the total alone.
+	More int
 }
 
-// answer is what is known for one query.
-type answer struct {
-	report Report
-	at     time.Time     // zero: there is none yet
-	made   chan struct{} // closed when the one that is being made is there; nil: none is
+// Row is a project in an environment.
+type Row struct {
+	Type        shipbell.ProjectType
+	Project     string
+	Environment string
+	Course
 }
 
-// New makes insights.
-func New(o Options) *Insights {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	return &Insights{Options: o, pageSize: pageSize, making: make(chan struct{}, atOnce), answers: make(map[window]*answer)}
+// Course is how deployments went: in the days of the report, in as many days
+// before them, and day by day.
+type Course struct {
+	Now, Before Figures
+	Days        []Day
 }
 
-// Report answers a query. The answer may be a minute old, and up to ten while
-// somebody else waits for a newer one; ComputedAt says. It is shared: the caller
-// must not change it. A number of days that is not of [Windows] is a
-// [*shipbell.ParamError].
-func (i *Insights) Report(ctx context.Context, q Query) (Report, error) {
-	w, err := q.window()
-	if err != nil {
-		return Report{}, err
-	}
-	for {
-		i.mu.Lock()
-		a := i.answers[w]
-		if a == nil {
-			a = &answer{}
-			i.answers[w] = a
-		}
-		old, there := i.age(a)
-		switch {
-		case there && (old < fresh || a.made != nil && old < kept):
-			report := a.report
-			i.mu.Unlock()
-			return report, nil
-		case a.made == nil:
-			a.made = make(chan struct{})
-			i.mu.Unlock()
-			return i.answer(ctx, w, a)
-		}
-		made := a.made
-		i.mu.Unlock()
-		select {
-		case <-made: // or its maker gave up; then it is our turn
-		case <-ctx.Done():
-			return Report{}, ctx.Err()
-		}
-	}
+// Figures are what [Definitions] defines.
+type Figures struct {
+	// Deployments are the successes, failures and canceled ones.
+	Deployments, Successes, Failures, Canceled int
+	// Skipped are those that were not to happen, Open those without an outcome.
+	Skipped, Open int
+	// PerDay is the deployment frequency.
+	PerDay   float64
+	LeadTime Spread
+	Recovery Recovery
+	Duration Spread
 }
 
-// age returns how old an answer is, and whether it can be given. One from the
-// future is of a clock that was set back.
-func (i *Insights) age(a *answer) (old time.Duration, there bool) {
-	if a.at.IsZero() {
+// FailureRate returns the change failure rate, from 0 to 1, and whether there was
+// anything to fail.
+func (f Figures) FailureRate() (rate float64, known bool) {
+	tried := f.Successes + f.Failures
+	if tried == 0 {
 		return 0, false
 	}
-	old = i.Now().Sub(a.at)
-	return old, old >= 0
+	return float64(f.Failures) / float64(tried), true
 }
 
-// answer makes the answer that all who ask for the same wait for.
-func (i *Insights) answer(ctx context.Context, w window, a *answer) (report Report, err error) {
-	done := false
-	defer func() {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if done {
-			a.report, a.at = report, i.Now() // not when it was begun: who waited would begin anew
-		} else if a.at.IsZero() {
-			delete(i.answers, w)
-		}
-		close(a.made)
-		a.made = nil
-		i.forget()
-	}()
-	select {
-	case i.making <- struct{}{}:
-	case <-ctx.Done():
-		return Report{}, ctx.Err()
-	}
-	defer func() { <-i.making }()
-	report, err = i.compute(ctx, w)
-	if err != nil {
-		return Report{}, fmt.Errorf("insights of %d days: %w", w.days, err)
-	}
-	done = true
-	return report, nil
+// Spread is how long something took.
+type Spread struct {
+	// Median and P90, the 90th percentile, are those of Count values; zero where
+	// there is none.
+	Median, P90 time.Duration
+	Count       int
+	// Known is how many of the Of successes tell it. It is more than Count where
+	// several tell of the same.
+	Known, Of int
 }
 
-// forget drops the oldest answers beyond what is kept.
-func (i *Insights) forget() {
-	for len(i.answers) > maxKept {
-		var oldest window
-		var at time.Time
-		for w, a := range i.answers {
-			if a.made == nil && (at.IsZero() || a.at.Before(at)) {
-				oldest, at = w, a.at
-			}
-		}
-		if at.IsZero() {
-			return // all are being made; who makes them comes by here
-		}
-		delete(i.answers, oldest)
+// trendAtLeast is of how many values a median must be on both sides to speak of a
+// trend.
+const trendAtLeast = 3
+
+// Trend returns by which part the median has grown, below 0 where it has become
+// less, and whether enough is known on both sides to say so.
+func (s Spread) Trend(before Spread) (grown float64, known bool) {
+	if s.Count < trendAtLeast || before.Count < trendAtLeast || before.Median <= 0 {
+		return 0, false
 	}
+	return float64(s.Median-before.Median) / float64(before.Median), true
 }
 
-// compute reads the window and the one before it, the newest first.
-func (i *Insights) compute(ctx context.Context, w window) (Report, error) {
-	now := i.Now()
-	left, err := i.Ledger.Unlisted(ctx)
-	if err != nil {
-		return Report{}, err
+// Recovery is how long projects were without a success after a failure.
+type Recovery struct {
+	Median time.Duration
+	// Count is how many recoveries it is the median of.
+	Count int
+	// Ongoing is how many projects have not recovered yet.
+	Ongoing int
+}
+
+// Day is one day in UTC.
+type Day struct {
+	Start                         time.Time
+	Successes, Failures, Canceled int
+	// Median is that of the durations; zero where none is known.
+	Median time.Duration
+}
+
+// MaxRows bounds the rows of a report.
+const MaxRows = 500
+
+const (
+	day = 24 * time.Hour
+	// page is how many deployments are read in one transaction.
+	page = 5000
+)
+
+// readable returns the query with what was not said filled in.
+func (q Query) readable() (Query, error) {
+	q.Filter = shipbell.Filter{Type: q.Filter.Type, Project: q.Filter.Project, Environment: cmp.Or(q.Filter.Environment, shipbell.Production)}
+	q.Days = cmp.Or(q.Days, DefaultDays)
+	if !slices.Contains(Days(), q.Days) {
+		return q, fmt.Errorf("insights of %d days: %w: 7, 30 or 90", q.Days, shipbell.ErrInvalid)
 	}
-	f := newFold(w, now)
-	filter := w.query().Filter
-	filter.Since, filter.Until = f.before, f.end
-	for after := (shipbell.Position{}); ; {
-		briefs, err := i.Ledger.Briefs(ctx, filter, after, i.pageSize)
+	return q, nil
+}
+
+// read makes a report.
+func (i *Insights) read(ctx context.Context, q Query, now time.Time) (Report, error) {
+	now = now.UTC()
+	w := windowOf(now, q.Days)
+	f := q.Filter
+	// What starts later than today has a wrong clock, or a typing error.
+	f.Since, f.Until = w.before, w.end
+	all := newFold(w)
+	var after shipbell.Position
+	for {
+		briefs, err := i.Ledger.Briefs(ctx, f, after, i.page)
 		if err != nil {
-			return Report{}, err
+			return Report{}, fmt.Errorf("insights of %d days: %w", q.Days, err)
 		}
 		for _, b := range briefs {
-			f.add(b)
+			all.add(b)
 		}
-		if len(briefs) < i.pageSize {
+		if len(briefs) < i.page {
 			break
 		}
 		after = briefs[len(briefs)-1].Position()
 	}
-	r := f.report()
-	r.ComputedAt, r.NotYetCounted = now.UTC(), left
+	r := Report{Type: f.Type, Project: f.Project, Environment: f.Environment, Days: q.Days, At: now, Since: w.since}
+	r.Total, r.Rows = all.close(MaxRows)
+	r.More = len(all.rows) - len(r.Rows)
 	return r, nil
+}
+
+// window is the days that a report is about, and as many before.
+type window struct {
+	days   int
+	before time.Time // the start of the days before
+	since  time.Time
+	now    time.Time
+	end    time.Time // of today
+}
+
+func windowOf(now time.Time, days int) window {
+	today := now.Truncate(day) // days of UTC: they have 24 hours all the year
+	w := window{days: days, since: today.Add(-time.Duration(days-1) * day), now: now, end: today.Add(day)}
+	w.before = w.since.Add(-time.Duration(days) * day)
+	return w
 }

@@ -1,40 +1,41 @@
-package insight
+package insight_test
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/url"
 	"reflect"
 	"slices"
-	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/insight"
 )
 
-// noon is when the tests look; their window of 7 days starts on the 19th.
+// noon is what the clocks of these tests show: half of the last day has passed.
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-// history is a ledger of briefs.
+// history is a ledger that holds briefs.
 type history struct {
-	briefs   []shipbell.Brief
-	unlisted int
-	asked    atomic.Int64
-	hold     chan struct{} // where not nil, Briefs waits for it
-	err      error
+	briefs []shipbell.Brief
+	err    error
+	mu     sync.Mutex
+	asked  []shipbell.Filter
+	// hold is received from before each answer; nil for no waiting.
+	hold chan struct{}
+	// waits is sent to before that.
+	waits chan struct{}
 }
 
-func (h *history) Unlisted(context.Context) (int, error) { return h.unlisted, nil }
-
 func (h *history) Briefs(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) ([]shipbell.Brief, error) {
-	h.asked.Add(1)
+	h.mu.Lock()
+	h.asked = append(h.asked, f)
+	h.mu.Unlock()
 	if h.hold != nil {
+		h.waits <- struct{}{}
 		select {
 		case <-h.hold:
 		case <-ctx.Done():
@@ -44,530 +45,272 @@ func (h *history) Briefs(ctx context.Context, f shipbell.Filter, after shipbell.
 	if h.err != nil {
 		return nil, h.err
 	}
-	var briefs []shipbell.Brief
-	for _, b := range h.briefs {
-		if f.MatchBrief(b) && (after.IsZero() || after.Before(b.Position())) {
-			briefs = append(briefs, b)
-		}
-	}
-	slices.SortFunc(briefs, func(a, b shipbell.Brief) int {
-		if a.Position().Before(b.Position()) {
-			return -1
-		}
-		return 1
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slices.SortFunc(h.briefs, func(a, b shipbell.Brief) int {
+		return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.ID, a.ID))
 	})
-	return briefs[:min(n, len(briefs))], nil
+	var found []shipbell.Brief
+	for _, b := range h.briefs {
+		if len(found) < n && f.MatchBrief(b) && (after.IsZero() || after.Before(b.Position())) {
+			found = append(found, b)
+		}
+	}
+	return found, nil
 }
 
-// told writes a history. Each line has project[/environment], status, start, and
-// where they are known how long it took and how long before its end the commit was
-// made. The start is the day of November and the time.
-func told(t *testing.T, text string) *history {
+// entry is one deployment of a history, in words.
+type entry struct {
+	at     string // when it started, such as 2026-11-20 10:00
+	status shipbell.Status
+	took   time.Duration
+	commit string // empty: not known
+	place  string // project, or project@environment; empty for api
+}
+
+func briefs(t *testing.T, entries []entry) []shipbell.Brief {
 	t.Helper()
-	h := &history{}
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		project, environment, ok := strings.Cut(words[0], "/")
-		if !ok {
-			environment = shipbell.Production
-		}
-		status, err := shipbell.ParseStatus(words[1])
+	moment := func(text string) time.Time {
+		at, err := time.Parse("2006-01-02 15:04", text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		start, err := time.Parse("2006-01-02T15:04", "2026-11-"+words[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := shipbell.Brief{
-			ID: shipbell.DeploymentID(len(h.briefs) + 1), Type: shipbell.Worker, Project: project, Environment: environment,
-			Status: status, StartedAt: start,
-		}
-		if len(words) > 3 && words[3] != "-" {
-			b.FinishedAt = start.Add(length(t, words[3]))
-		}
-		if len(words) > 4 {
-			b.CommittedAt = ended(b).Add(-length(t, words[4]))
-		}
-		h.briefs = append(h.briefs, b)
+		return at
 	}
-	return h
+	var all []shipbell.Brief
+	for i, e := range entries {
+		b := shipbell.Brief{ID: shipbell.DeploymentID(i + 1), Type: shipbell.Worker, Project: "api", Environment: shipbell.Production, Status: e.status, StartedAt: moment(e.at)}
+		if e.place != "" {
+			b.Project = e.place
+			if name, environment, ok := cut(e.place); ok {
+				b.Project, b.Environment = name, environment
+			}
+		}
+		if e.status.Final() {
+			b.FinishedAt = b.StartedAt.Add(e.took)
+		}
+		if e.commit != "" {
+			b.CommittedAt = moment(e.commit)
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
-func length(t *testing.T, text string) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatal(err)
+func cut(place string) (name, environment string, ok bool) {
+	for i := range place {
+		if place[i] == '@' {
+			return place[:i], place[i+1:], true
+		}
 	}
-	return d
+	return place, "", false
 }
 
-func seconds(s float64) *float64 { return &s }
-
-func (h *history) report(t *testing.T, q Query) Report {
+func report(t *testing.T, h *history, q insight.Query) insight.Report {
 	t.Helper()
-	r, err := New(Options{Ledger: h, Now: func() time.Time { return noon }}).Report(t.Context(), q)
+	r, err := insight.New(insight.Options{Ledger: h, Now: func() time.Time { return noon }}).Report(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// show makes what differs readable.
-func show(v any) string {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
-}
+const (
+	ok     = shipbell.Success
+	failed = shipbell.Failure
+)
 
+// TestFigures: histories small enough to work out by hand, over 7 days that began
+// on 19 November; those before began on the 12th.
 func TestFigures(t *testing.T) {
-	week := Query{Days: 7}
-	tests := []struct {
-		name    string
-		history string
-		query   Query
-		want    Figures
+	const m, h = time.Minute, time.Hour
+	for _, test := range []struct {
+		name        string
+		history     []entry
+		now, before string // of the total
 	}{
-		{name: "nothing", query: week},
-		{
-			name: "counts", query: week,
-			history: `
-				a success     25T10:00
-				a success     24T10:00
-				a failure     23T10:00
-				a canceled    22T10:00
-				a skipped     21T10:00
-				a announced   20T10:00
-				a in_progress 20T11:00`,
-			want: Figures{
-				Deployments: 4, Successes: 2, Failures: 1, Canceled: 1, WithoutOutcome: 2, DeploymentsPerDay: 2. / 7,
-				LeadTime: Lengths{Of: 2}, Duration: Duration{Lengths: Lengths{Of: 2}},
-				ChangeFailureRate: seconds(1. / 3), RecoveryTime: RecoveryTime{MedianSeconds: seconds(86400), Recovered: 1},
-			},
-		},
-		{
-			name: "only production, in the window", query: week,
-			history: `
-				a         success 25T23:59
-				a         success 19T00:00
-				a         success 18T23:59
-				a/preview success 25T10:00`,
-			want: Figures{
-				Deployments: 2, Successes: 2, DeploymentsPerDay: 2. / 7, ChangeFailureRate: seconds(0),
-				LeadTime: Lengths{Of: 2}, Duration: Duration{Lengths: Lengths{Of: 2}},
-			},
-		},
-		{
-			name: "another environment", query: Query{Filter: shipbell.Filter{Environment: "preview"}, Days: 7},
-			history: `
-				a         success 25T10:00
-				a/preview failure 25T10:00`,
-			want: Figures{Deployments: 1, Failures: 1, ChangeFailureRate: seconds(1), RecoveryTime: RecoveryTime{NotRecovered: 1}},
-		},
-		{
-			name: "a canceled one is no rate", query: week,
-			history: `a canceled 25T10:00`,
-			want:    Figures{Deployments: 1, Canceled: 1},
-		},
-		{
-			name: "lead time and duration", query: week,
-			history: `
-				a success 25T10:00 10s 1h
-				a success 25T10:10 20s 2h
-				a success 25T10:20 30s 3h
-				a success 25T10:30 90s 40h
-				a success 25T10:40 -   -1h
-				a failure 25T10:50 10h 90h
-				a success 18T10:00 5m  90h
-				a success 17T10:00 7m
-				a failure 17T11:00 9h`,
-			want: Figures{
-				Deployments: 6, Successes: 5, Failures: 1, DeploymentsPerDay: 5. / 7, ChangeFailureRate: seconds(1. / 6),
-				LeadTime: Lengths{MedianSeconds: seconds(2.5 * 3600), P90Seconds: seconds(40 * 3600), Known: 4, Of: 5},
-				Duration: Duration{
-					Lengths:             Lengths{MedianSeconds: seconds(25), P90Seconds: seconds(90), Known: 4, Of: 5},
-					MedianBeforeSeconds: seconds(360),
-				},
-				RecoveryTime: RecoveryTime{NotRecovered: 1},
-			},
-		},
-		{
-			name: "recovery: the first of several failures, to the end of the next success", query: week,
-			history: `
-				a failure  20T10:00 10m
-				a failure  20T11:00 10m
-				a canceled 20T11:30 10m
-				a success  20T12:00 10m
-				a success  20T13:00 10m
-				a failure  21T10:00 10m
-				a success  21T10:30 10m
-				b failure  20T10:00
-				b failure  22T10:00`,
-			want: Figures{
-				Deployments: 9, Successes: 3, Failures: 5, Canceled: 1, DeploymentsPerDay: 3. / 7, ChangeFailureRate: seconds(5. / 8),
-				LeadTime:     Lengths{Of: 3},
-				Duration:     Duration{Lengths: Lengths{MedianSeconds: seconds(600), P90Seconds: seconds(600), Known: 3, Of: 3}},
-				RecoveryTime: RecoveryTime{MedianSeconds: seconds((7200 + 1800) / 2), Recovered: 2, NotRecovered: 1},
-			},
-		},
-		{
-			name: "recovery: a failure of before that was mended in the window", query: week,
-			history: `
-				a failure 18T10:00
-				a success 19T10:00`,
-			want: Figures{
-				Deployments: 1, Successes: 1, DeploymentsPerDay: 1. / 7, ChangeFailureRate: seconds(0),
-				LeadTime: Lengths{Of: 1}, Duration: Duration{Lengths: Lengths{Of: 1}},
-				RecoveryTime: RecoveryTime{MedianSeconds: seconds(86400), Recovered: 1},
-			},
-		},
-		{
-			name: "recovery: all of it before the window", query: week,
-			history: `
-				a failure 16T10:00
-				a success 17T10:00
-				b failure 17T10:00`,
-		},
-		{
-			name: "recovery: another one's success mends nothing, an earlier one that ended later neither", query: week,
-			history: `
-				a         success 20T09:00 5h
-				a         failure 20T10:00 10m
-				a/preview success 20T11:00
-				b         success 20T11:00`,
-			want: Figures{
-				Deployments: 3, Successes: 2, Failures: 1, DeploymentsPerDay: 2. / 7, ChangeFailureRate: seconds(1. / 3),
-				LeadTime:     Lengths{Of: 2},
-				Duration:     Duration{Lengths: Lengths{MedianSeconds: seconds(18000), P90Seconds: seconds(18000), Known: 1, Of: 2}},
-				RecoveryTime: RecoveryTime{NotRecovered: 1},
-			},
-		},
-		{
-			name: "recovery: mended before the failure had ended", query: week,
-			history: `
-				a failure 20T10:00 5h
-				a success 20T10:10 1m`,
-			want: Figures{
-				Deployments: 2, Successes: 1, Failures: 1, DeploymentsPerDay: 1. / 7, ChangeFailureRate: seconds(.5),
-				LeadTime:     Lengths{Of: 1},
-				Duration:     Duration{Lengths: Lengths{MedianSeconds: seconds(60), P90Seconds: seconds(60), Known: 1, Of: 1}},
-				RecoveryTime: RecoveryTime{MedianSeconds: seconds(0), Recovered: 1},
-			},
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := told(t, test.history).report(t, test.query).Total; !reflect.DeepEqual(got, test.want) {
-				t.Errorf("got %s\nwant %s", show(got), show(test.want))
-			}
-		})
-	}
-}
-
-func TestPercentiles(t *testing.T) {
-	for n, want := range map[int][2]float64{1: {.1, .1}, 2: {.15, .2}, 9: {.5, .9}, 10: {.55, .9}, 11: {.6, 1}, 100: {5.05, 9}} {
-		var list []tenths
-		for i := range n {
-			list = append(list, tenths(i+1))
-		}
-		if got := [2]float64{*median(list), *p90(list)}; got != want {
-			t.Errorf("of %d: %v, want %v", n, got, want)
-		}
-	}
-}
-
-func TestRows(t *testing.T) {
-	h := told(t, `
-		b success 25T10:00 10s
-		a success 25T10:00
-		c success 24T10:00 30s
-		c failure 24T11:00
-		d success 18T10:00`)
-	h.unlisted = 3
-	pages := h.briefs[1]
-	pages.ID, pages.Type = 99, shipbell.Pages
-	h.briefs = append(h.briefs, pages)
-	r := h.report(t, Query{Days: 7})
-	var rows []string
-	for _, row := range r.Projects {
-		rows = append(rows, fmt.Sprint(row.Type, " ", row.Project, " ", row.Environment, " ", row.Successes, row.Failures))
-	}
-	want := []string{"worker c production 1 1", "pages a production 1 0", "worker a production 1 0", "worker b production 1 0"}
-	if !slices.Equal(rows, want) {
-		t.Errorf("rows %q, want %q", rows, want)
-	}
-	if len(r.Series) != 7 || r.Series[0].Date != "2026-11-19" || r.Series[6].Date != "2026-11-25" {
-		t.Errorf("series %s", show(r.Series))
-	}
-	if got, want := r.Series[6], (Day{Date: "2026-11-25", Successes: 3, MedianSeconds: seconds(10)}); !reflect.DeepEqual(got, want) {
-		t.Errorf("today %s", show(got))
-	}
-	if got, want := r.Series[5], (Day{Date: "2026-11-24", Successes: 1, Failures: 1, MedianSeconds: seconds(30)}); !reflect.DeepEqual(got, want) {
-		t.Errorf("yesterday %s", show(got))
-	}
-	if r.NotYetCounted != 3 || !r.ComputedAt.Equal(noon) || len(r.Definitions) == 0 {
-		t.Errorf("%s", show(r))
-	}
-	one := h.report(t, Query{Filter: shipbell.Filter{Type: shipbell.Worker, Project: "a", Status: []shipbell.Status{shipbell.Failure}}, Days: 7})
-	if one.Total.Successes != 1 || len(one.Projects) != 1 || one.Project != "a" || one.Type != shipbell.Worker {
-		t.Errorf("of one: %s", show(one))
-	}
-}
-
-func TestRowsAreBounded(t *testing.T) {
-	h := &history{}
-	for i := range maxRows + 5 {
-		h.briefs = append(h.briefs, shipbell.Brief{
-			ID: shipbell.DeploymentID(i + 1), Type: shipbell.Worker, Project: fmt.Sprint("p", i),
-			Environment: shipbell.Production, Status: shipbell.Success, StartedAt: noon,
-		})
-	}
-	r := h.report(t, Query{})
-	if len(r.Projects) != maxRows || r.ProjectsLeftOut != 5 || r.Total.Successes != maxRows+5 {
-		t.Errorf("%d rows, %d left out, %d successes", len(r.Projects), r.ProjectsLeftOut, r.Total.Successes)
-	}
-}
-
-// chance makes a history of n deployments over 200 days.
-func chance(r *rand.Rand, n int) *history {
-	statuses := []shipbell.Status{shipbell.Announced, shipbell.InProgress, shipbell.Success, shipbell.Success, shipbell.Failure, shipbell.Canceled, shipbell.Skipped}
-	h := &history{}
-	for i := range n {
-		b := shipbell.Brief{
-			ID: shipbell.DeploymentID(i + 1), Type: shipbell.Worker, Project: string(rune('a' + r.IntN(4))),
-			Environment: []string{shipbell.Production, shipbell.Preview}[r.IntN(2)],
-			Status:      statuses[r.IntN(len(statuses))],
-			// Some at the same time.
-			StartedAt: noon.Add(-time.Duration(r.IntN(200*24)) * time.Hour),
-		}
-		if r.IntN(4) > 0 {
-			b.FinishedAt = b.StartedAt.Add(time.Duration(r.IntN(3600)) * time.Second)
-		}
-		if r.IntN(4) > 0 {
-			b.CommittedAt = b.StartedAt.Add(time.Duration(100-r.IntN(100000)) * time.Second)
-		}
-		h.briefs = append(h.briefs, b)
-	}
-	return h
-}
-
-// TestPageSize: the numbers do not depend on how the ledger is read.
-func TestPageSize(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
-		h := chance(r, 60)
-		for _, days := range Windows() {
-			want := h.report(t, Query{Days: days})
-			for _, size := range []int{1, 2, 7, 59, 60, 61} {
-				i := New(Options{Ledger: h, Now: func() time.Time { return noon }})
-				i.pageSize = size
-				got, err := i.Report(t.Context(), Query{Days: days})
-				if err != nil || !reflect.DeepEqual(got, want) {
-					t.Fatalf("pages of %d, %d days, %v: %s\nwant %s", size, days, err, show(got), show(want))
-				}
-			}
-		}
-	}
-}
-
-// TestSums: the rows and the days add up to the total.
-func TestSums(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for range 50 {
-		got := chance(r, 200).report(t, Query{Days: 90})
-		var rows, days Figures
-		for _, row := range got.Projects {
-			rows.Deployments += row.Deployments
-			rows.Successes += row.Successes
-			rows.Failures += row.Failures
-			rows.WithoutOutcome += row.WithoutOutcome
-			rows.LeadTime.Known += row.LeadTime.Known
-			rows.Duration.Known += row.Duration.Known
-			rows.RecoveryTime.Recovered += row.RecoveryTime.Recovered
-			rows.RecoveryTime.NotRecovered += row.RecoveryTime.NotRecovered
-		}
-		for _, d := range got.Series {
-			days.Successes += d.Successes
-			days.Failures += d.Failures
-		}
-		total := got.Total
-		if rows.Deployments != total.Deployments || rows.Successes != total.Successes || rows.Failures != total.Failures ||
-			rows.WithoutOutcome != total.WithoutOutcome || rows.LeadTime.Known != total.LeadTime.Known || rows.Duration.Known != total.Duration.Known ||
-			rows.RecoveryTime.Recovered != total.RecoveryTime.Recovered || rows.RecoveryTime.NotRecovered != total.RecoveryTime.NotRecovered {
-			t.Fatalf("rows %s\ntotal %s", show(rows), show(total))
-		}
-		if days.Successes != total.Successes || days.Failures != total.Failures {
-			t.Fatalf("days %d, %d; total %d, %d", days.Successes, days.Failures, total.Successes, total.Failures)
-		}
-	}
-}
-
-func TestParseQuery(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                    "",
-		"days=30":                             "",
-		"days=7":                              "days=7",
-		"days=90&project=a":                   "days=90&project=a",
-		"environment=production":              "",
-		"environment=preview":                 "environment=preview",
-		"type=worker&status=failure":          "type=worker",
-		"days=0":                              "error days",
-		"days=31":                             "error days",
-		"days=-7":                             "error days",
-		"days=99999999999999999999":           "error days",
-		"days=seven":                          "error days",
-		"type=boat":                           "error type",
-		"project=" + strings.Repeat("x", 600): "error project",
+		{"nothing", nil,
+			"0: 0 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.00 a day; lead -; failure rate -; recovery -; took -",
+			"0: 0 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.00 a day; lead -; failure rate -; recovery -; took -"},
+		{"each status once",
+			[]entry{{at: "2026-11-19 00:00", status: ok, took: m}, {at: "2026-11-19 01:00", status: failed, took: m, place: "web"}, {at: "2026-11-20 00:00", status: shipbell.Canceled, took: m},
+				{at: "2026-11-20 01:00", status: shipbell.Skipped}, {at: "2026-11-20 02:00", status: shipbell.Announced}, {at: "2026-11-20 03:00", status: shipbell.Queued}, {at: "2026-11-20 04:00", status: shipbell.InProgress}},
+			"3: 1 ok, 1 failed, 1 canceled, 1 skipped, 3 open; 0.15 a day; lead 0 of 1; failure rate 0.50; recovery - and 1 ongoing; took 1m0s, 1m0s, 1 of 1", ""},
+		{"the edges of the days",
+			[]entry{{at: "2026-11-18 23:59", status: ok, took: m}, {at: "2026-11-19 00:00", status: ok, took: m}, {at: "2026-11-25 23:59", status: ok, took: m},
+				{at: "2026-11-26 00:00", status: ok, took: m}, {at: "2026-11-12 00:00", status: ok, took: 3 * m}, {at: "2026-11-11 23:59", status: ok, took: m}},
+			"2: 2 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.31 a day; lead 0 of 2; failure rate 0.00; recovery -; took 1m0s, 1m0s, 2 of 2",
+			"2: 2 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.29 a day; lead 0 of 2; failure rate 0.00; recovery -; took 2m0s, 3m0s, 2 of 2"},
+		{"lead times, of some",
+			[]entry{{at: "2026-11-20 10:00", status: ok, took: m, commit: "2026-11-20 09:00"}, {at: "2026-11-21 10:00", status: ok, took: m, commit: "2026-11-21 07:00"},
+				{at: "2026-11-22 10:00", status: ok, took: m}, {at: "2026-11-23 10:00", status: failed, took: m, commit: "2026-11-23 09:59"}, {at: "2026-11-23 11:00", status: ok, took: m, commit: "2026-11-23 09:59"}},
+			"5: 4 ok, 1 failed, 0 canceled, 0 skipped, 0 open; 0.62 a day; lead 1h2m0s, 3h1m0s, 3 from 3 of 4; failure rate 0.20; recovery 1h0m0s of 1; took 1m0s, 1m0s, 4 of 4", ""},
+		{"a commit that goes live again counts once, and where it was first",
+			[]entry{{at: "2026-11-18 10:00", status: ok, took: m, commit: "2026-11-18 09:00"}, {at: "2026-11-20 10:00", status: ok, took: m, commit: "2026-11-18 09:00"},
+				{at: "2026-11-21 10:00", status: ok, took: m, commit: "2026-11-21 09:00"}, {at: "2026-11-22 10:00", status: ok, took: m, commit: "2026-11-21 09:00"},
+				{at: "2026-11-22 10:00", status: ok, took: m, commit: "2026-11-21 09:00", place: "web"}},
+			"4: 4 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.62 a day; lead 13h1m0s, 25h1m0s, 2 from 4 of 4; failure rate 0.00; recovery -; took 1m0s, 1m0s, 4 of 4",
+			"1: 1 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.14 a day; lead 1h1m0s, 1h1m0s, 1 from 1 of 1; failure rate 0.00; recovery -; took 1m0s, 1m0s, 1 of 1"},
+		{"a commit from the future",
+			[]entry{{at: "2026-11-20 10:00", status: ok, took: m, commit: "2026-11-20 10:06"}, {at: "2026-11-21 10:00", status: ok, took: m, commit: "2026-11-21 10:11"}},
+			"2: 2 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.31 a day; lead 0s, 0s, 1 from 1 of 2; failure rate 0.00; recovery -; took 1m0s, 1m0s, 2 of 2", ""},
+		{"a recovery counts from the first failure, for each project and environment",
+			[]entry{{at: "2026-11-20 10:00", status: failed, took: m}, {at: "2026-11-20 11:00", status: failed, took: m}, {at: "2026-11-20 11:30", status: shipbell.Canceled, took: m},
+				{at: "2026-11-20 11:40", status: ok, took: m, place: "web"}, {at: "2026-11-20 12:00", status: ok, took: 2 * m}, {at: "2026-11-20 13:00", status: ok, took: m},
+				{at: "2026-11-20 13:00", status: failed, took: m, place: "api@staging"}, {at: "2026-11-21 10:00", status: failed, took: m}, {at: "2026-11-21 14:00", status: ok, took: m}},
+			"8: 4 ok, 3 failed, 1 canceled, 0 skipped, 0 open; 0.62 a day; lead 0 of 4; failure rate 0.43; recovery 3h0m30s of 2; took 1m0s, 2m0s, 4 of 4", ""},
+		{"a recovery counts where it ended",
+			[]entry{{at: "2026-11-14 10:00", status: failed, took: m}, {at: "2026-11-18 23:00", status: failed, took: m}, {at: "2026-11-19 01:00", status: ok, took: m}},
+			"1: 1 ok, 0 failed, 0 canceled, 0 skipped, 0 open; 0.15 a day; lead 0 of 1; failure rate 0.00; recovery 111h0m0s of 1; took 1m0s, 1m0s, 1 of 1",
+			"2: 0 ok, 2 failed, 0 canceled, 0 skipped, 0 open; 0.00 a day; lead -; failure rate 1.00; recovery -; took -"},
+		{"what has not recovered yet, and what nobody tried again",
+			[]entry{{at: "2026-11-14 10:00", status: failed, took: m, place: "old"}, {at: "2026-11-14 10:00", status: failed, took: m}, {at: "2026-11-21 10:00", status: failed, took: m}},
+			"1: 0 ok, 1 failed, 0 canceled, 0 skipped, 0 open; 0.00 a day; lead -; failure rate 1.00; recovery - and 1 ongoing; took -", ""},
+		{"a success that overtook the failure",
+			[]entry{{at: "2026-11-20 10:00", status: failed, took: h}, {at: "2026-11-20 10:10", status: ok, took: m}},
+			"2: 1 ok, 1 failed, 0 canceled, 0 skipped, 0 open; 0.15 a day; lead 0 of 1; failure rate 0.50; recovery 0s of 1; took 1m0s, 1m0s, 1 of 1", ""},
+		{"durations of successes alone, where they are known",
+			[]entry{{at: "2026-11-20 10:00", status: ok, took: m}, {at: "2026-11-20 11:00", status: ok, took: 4 * m}, {at: "2026-11-20 12:00", status: ok, took: 2 * m}, {at: "2026-11-20 13:00", status: ok, took: 9 * m},
+				{at: "2026-11-20 14:00", status: ok}, {at: "2026-11-20 09:00", status: failed, took: h}},
+			"6: 5 ok, 1 failed, 0 canceled, 0 skipped, 0 open; 0.77 a day; lead 0 of 5; failure rate 0.17; recovery 1m0s of 1; took 3m0s, 9m0s, 4 of 5", ""},
 	} {
-		v, err := url.ParseQuery(text)
+		t.Run(test.name, func(t *testing.T) {
+			r := report(t, &history{briefs: briefs(t, test.history)}, insight.Query{Days: 7})
+			if got := words(r.Total.Now); got != test.now {
+				t.Errorf("got  %s\nwant %s", got, test.now)
+			}
+			if got := words(r.Total.Before); test.before != "" && got != test.before {
+				t.Errorf("before:\ngot  %s\nwant %s", got, test.before)
+			}
+		})
+	}
+}
+
+// words tells figures on one line.
+func words(f insight.Figures) string {
+	text := fmt.Sprintf("%d: %d ok, %d failed, %d canceled, %d skipped, %d open; %.2f a day", f.Deployments, f.Successes, f.Failures, f.Canceled, f.Skipped, f.Open, f.PerDay)
+	switch s := f.LeadTime; {
+	case s.Of == 0:
+		text += "; lead -"
+	case s.Known == 0:
+		text += fmt.Sprintf("; lead 0 of %d", s.Of)
+	default:
+		text += fmt.Sprintf("; lead %s, %s, %d from %d of %d", s.Median, s.P90, s.Count, s.Known, s.Of)
+	}
+	text += "; failure rate -"
+	if rate, known := f.FailureRate(); known {
+		text = fmt.Sprintf("%s%.2f", text[:len(text)-1], rate)
+	}
+	text += "; recovery -"
+	if r := f.Recovery; r.Count > 0 {
+		text = fmt.Sprintf("%s%s of %d", text[:len(text)-1], r.Median, r.Count)
+	}
+	if n := f.Recovery.Ongoing; n > 0 {
+		text += fmt.Sprintf(" and %d ongoing", n)
+	}
+	if s := f.Duration; s.Known > 0 {
+		return text + fmt.Sprintf("; took %s, %s, %d of %d", s.Median, s.P90, s.Known, s.Of)
+	}
+	return text + "; took -"
+}
+
+// TestRows: one for each project, the busiest first, with its days.
+func TestRows(t *testing.T) {
+	h := &history{briefs: briefs(t, []entry{
+		{at: "2026-11-20 10:00", status: ok, took: time.Minute},
+		{at: "2026-11-20 11:00", status: failed, took: time.Minute},
+		{at: "2026-11-25 11:00", status: ok, took: 3 * time.Minute},
+		{at: "2026-11-20 11:00", status: ok, took: 5 * time.Minute, place: "web"},
+		{at: "2026-11-13 11:00", status: ok, took: time.Minute, place: "quiet"},
+		{at: "2026-11-20 12:00", status: ok, took: time.Minute, place: "api@staging"},
+	})}
+	r := report(t, h, insight.Query{Days: 7})
+	var names []string
+	for _, row := range r.Rows {
+		names = append(names, fmt.Sprintf("%s %s %d/%d", row.Project, row.Environment, row.Now.Deployments, row.Before.Deployments))
+	}
+	if want := []string{"api production 3/0", "web production 1/0", "quiet production 0/1"}; !slices.Equal(names, want) {
+		t.Errorf("rows %q, want %q", names, want)
+	}
+	tell := func(days []insight.Day) (text string) {
+		for _, d := range days {
+			text += fmt.Sprintf("%s %d/%d %s, ", d.Start.Format("02"), d.Successes, d.Failures, d.Median)
+		}
+		return text
+	}
+	if got, want := tell(r.Rows[0].Days), "19 0/0 0s, 20 1/1 1m0s, 21 0/0 0s, 22 0/0 0s, 23 0/0 0s, 24 0/0 0s, 25 1/0 3m0s, "; got != want {
+		t.Errorf("days of api: %s", got)
+	}
+	if got, want := tell(r.Total.Days), "19 0/0 0s, 20 2/1 3m0s, 21 0/0 0s, 22 0/0 0s, 23 0/0 0s, 24 0/0 0s, 25 1/0 3m0s, "; got != want {
+		t.Errorf("days of all: %s", got)
+	}
+	if r := report(t, h, insight.Query{Days: 7, Filter: shipbell.Filter{Environment: "staging"}}); len(r.Rows) != 1 || r.Environment != "staging" || r.Total.Now.Successes != 1 {
+		t.Errorf("staging: %+v", r)
+	}
+	if r := report(t, h, insight.Query{Days: 7, Filter: shipbell.Filter{Project: "web", Status: []shipbell.Status{failed}, Author: "x", Until: noon.Add(-time.Hour)}}); r.Total.Now.Successes != 1 || len(r.Rows) != 1 {
+		t.Errorf("web: %+v", r)
+	}
+}
+
+// TestManyRows: the total tells of projects that have no row.
+func TestManyRows(t *testing.T) {
+	var entries []entry
+	for i := range insight.MaxRows + 3 {
+		entries = append(entries, entry{at: "2026-11-20 10:00", status: ok, took: time.Minute, place: fmt.Sprint(i)})
+	}
+	r := report(t, &history{briefs: briefs(t, entries)}, insight.Query{})
+	if len(r.Rows) != insight.MaxRows || r.More != 3 || r.Total.Now.Successes != len(entries) || r.Total.Now.Duration.Known != len(entries) {
+		t.Errorf("%d rows, %d more, %+v", len(r.Rows), r.More, r.Total.Now)
+	}
+}
+
+func TestTrend(t *testing.T) {
+	spread := func(median time.Duration, n int) insight.Spread { return insight.Spread{Median: median, Count: n} }
+	for _, test := range []struct {
+		now, before insight.Spread
+		want        float64
+		known       bool
+	}{
+		{spread(90, 3), spread(60, 3), 0.5, true},
+		{spread(30, 9), spread(60, 9), -0.5, true},
+		{spread(30, 2), spread(60, 9), 0, false},
+		{spread(30, 9), spread(60, 2), 0, false},
+		{spread(0, 0), spread(0, 0), 0, false},
+		{spread(5, 5), spread(0, 5), 0, false},
+	} {
+		if got, known := test.now.Trend(test.before); got != test.want || known != test.known {
+			t.Errorf("%+v after %+v: %v, %v", test.now, test.before, got, known)
+		}
+	}
+}
+
+// TestDays: of UTC, wherever the server is and whatever its clocks do; and no
+// other numbers of them.
+func TestDays(t *testing.T) {
+	winter, summer := time.FixedZone("CET", 3600), time.FixedZone("CEST", 7200)
+	for _, now := range []time.Time{
+		time.Date(2026, 11, 2, 0, 30, 0, 0, winter), // 1 November 23:30 in UTC
+		time.Date(2026, 4, 1, 0, 30, 0, 0, summer),  // 31 March 22:30
+	} {
+		h := &history{}
+		r, err := insight.New(insight.Options{Ledger: h, Now: func() time.Time { return now }}).Report(t.Context(), insight.Query{Days: 30})
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := ParseQuery(v, noon)
-		got := q.Values().Encode()
-		var wrong *shipbell.ParamError
-		if errors.As(err, &wrong) {
-			got = "error " + wrong.Param
+		today := now.UTC().Truncate(24 * time.Hour)
+		if last := r.Total.Days[29].Start; !last.Equal(today) || r.Since != today.AddDate(0, 0, -29) || !r.Total.Days[0].Start.Equal(r.Since) {
+			t.Errorf("at %s: from %s to %s", now, r.Since, last)
 		}
-		if got != want {
-			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
+		if f := h.asked[0]; !f.Since.Equal(today.AddDate(0, 0, -59)) || !f.Until.Equal(today.AddDate(0, 0, 1)) {
+			t.Errorf("at %s: asked from %s to %s", now, f.Since, f.Until)
 		}
 	}
-	if _, err := New(Options{Ledger: &history{}}).Report(t.Context(), Query{Days: 8}); !errors.Is(err, shipbell.ErrInvalid) {
-		t.Errorf("8 days: %v", err)
+	for _, days := range []int{-1, 1, 31, 365} {
+		if _, err := insight.New(insight.Options{Ledger: &history{}}).Report(t.Context(), insight.Query{Days: days}); !errors.Is(err, shipbell.ErrInvalid) {
+			t.Errorf("%d days: %v", days, err)
+		}
 	}
-}
-
-// TestAnswersAreKept: a minute fresh; ten minutes while a newer one is made, by one.
-func TestAnswersAreKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &history{}
-		i := New(Options{Ledger: h})
-		ask := func() time.Time {
-			t.Helper()
-			r, err := i.Report(t.Context(), Query{})
-			if err != nil {
-				t.Error(err)
-			}
-			return r.ComputedAt
-		}
-		first := ask()
-		time.Sleep(fresh - time.Second)
-		if got := ask(); !got.Equal(first) || h.asked.Load() != 1 {
-			t.Errorf("within a minute: of %s, asked %d times", got, h.asked.Load())
-		}
-		time.Sleep(time.Second)
-		if got := ask(); got.Equal(first) || h.asked.Load() != 2 {
-			t.Errorf("after a minute: of %s, asked %d times", got, h.asked.Load())
-		}
-
-		// While one makes a newer one, the others get the older one, until it is too old.
-		second := ask()
-		time.Sleep(fresh)
-		h.hold = make(chan struct{})
-		maker := make(chan time.Time)
-		go func() { maker <- ask() }()
-		synctest.Wait()
-		if got := ask(); !got.Equal(second) {
-			t.Errorf("meanwhile: of %s", got)
-		}
-		time.Sleep(kept)
-		waiter := make(chan time.Time)
-		go func() { waiter <- ask() }()
-		synctest.Wait()
-		close(h.hold)
-		made, waited := <-maker, <-waiter
-		if h.asked.Load() != 3 {
-			t.Errorf("asked %d times", h.asked.Load())
-		}
-		if made.Equal(second) || !waited.Equal(made) {
-			t.Errorf("made of %s, waited of %s", made, waited)
-		}
-	})
-}
-
-// TestMakerGivesUp: whoever waits makes the answer then; an error is nobody else's.
-func TestMakerGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &history{hold: make(chan struct{})}
-		i := New(Options{Ledger: h})
-		ctx, cancel := context.WithCancel(t.Context())
-		maker, waiter := make(chan error), make(chan error)
-		go func() { _, err := i.Report(ctx, Query{}); maker <- err }()
-		synctest.Wait()
-		go func() { _, err := i.Report(t.Context(), Query{}); waiter <- err }()
-		synctest.Wait()
-		impatient, done := context.WithTimeout(t.Context(), time.Second)
-		defer done()
-		if _, err := i.Report(impatient, Query{}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("the impatient one: %v", err)
-		}
-		cancel()
-		if err := <-maker; !errors.Is(err, context.Canceled) {
-			t.Errorf("the maker: %v", err)
-		}
-		close(h.hold)
-		if err := <-waiter; err != nil {
-			t.Errorf("the waiter: %v", err)
-		}
-
-		h.err = errors.New("the disk is gone")
-		if _, err := i.Report(t.Context(), Query{Days: 90}); !errors.Is(err, h.err) {
-			t.Errorf("the ledger's: %v", err)
-		}
-		h.err = nil
-		if _, err := i.Report(t.Context(), Query{Days: 90}); err != nil {
-			t.Errorf("afterwards: %v", err)
-		}
-	})
-}
-
-// TestAnswersAreBounded: the oldest goes, and few are made at once.
-func TestAnswersAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &history{}
-		i := New(Options{Ledger: h})
-		ask := func(project string) {
-			if _, err := i.Report(t.Context(), Query{Filter: shipbell.Filter{Project: project}}); err != nil {
-				t.Error(err)
-			}
-		}
-		for n := range maxKept + 1 {
-			ask(fmt.Sprint(n))
-			time.Sleep(time.Millisecond)
-		}
-		if len(i.answers) != maxKept {
-			t.Errorf("%d answers", len(i.answers))
-		}
-		before := h.asked.Load()
-		ask("1")
-		if h.asked.Load() != before {
-			t.Error("a young one was dropped")
-		}
-		ask("0")
-		if h.asked.Load() != before+1 {
-			t.Error("the oldest one was kept")
-		}
-
-		h.hold = make(chan struct{})
-		before = h.asked.Load()
-		for n := range 2 * maxKept {
-			go ask(fmt.Sprint("new", n))
-		}
-		synctest.Wait()
-		if n := h.asked.Load() - before; n != atOnce {
-			t.Errorf("%d at once", n)
-		}
-		close(h.hold)
-		synctest.Wait()
-		if len(i.answers) != maxKept {
-			t.Errorf("%d answers", len(i.answers))
-		}
-	})
+	if r := report(t, &history{}, insight.Query{}); r.Days != 30 || r.Environment != shipbell.Production || !reflect.DeepEqual(insight.Days(), []int{7, 30, 90}) {
+		t.Errorf("by default %d days of %s", r.Days, r.Environment)
+	}
 }

@@ -123,7 +123,7 @@
   };
   // At most once a second, and less often where nobody looks or it matters little.
   const soon = (every = 1) => {
-    const at = Math.max(Date.now() + 80, asked + (document.hidden ? Math.max(every, 15) : every) * second);
+    const at = Math.max(Date.now() + 50 + Math.random() * 250, asked + (document.hidden ? Math.max(every, 15) : every) * second);
     due = due ? Math.min(due, at) : at;
   };
   const unfollow = () => { stream?.close(); stream = undefined; };

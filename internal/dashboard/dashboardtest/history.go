@@ -57,7 +57,7 @@ func (w *World) event(p project, id string, s shipbell.Source, status shipbell.S
 		Observation: shipbell.Observation{
 			Type: p.kind, Project: p.name, Environment: p.env, Status: status, Author: p.author, Branch: "main",
 			Commit: hash(n), CommitMessage: subjects[n%len(subjects)], RepositoryURL: "https://github.com/acme/" + p.name,
-			CI: "true", CommitTime: w.clock().Add(-time.Hour).UTC().Format(time.RFC3339),
+			CI: "true",
 		},
 	}
 }
@@ -112,6 +112,7 @@ func (t *teller) whole(p project, n int, ago time.Duration) {
 	id := fmt.Sprintf("build-%04x", 0xbeef+n*31)
 	took := p.took + time.Duration(n%9)*time.Second
 	e := t.w.event(p, id, shipbell.SourcePush, shipbell.Announced, n)
+	e.CommitTime = t.w.clock().Add(-ago - time.Duration(12+n*37%300)*time.Minute).UTC().Format(time.RFC3339)
 	t.tell(ago, e)
 	t.tell(ago-4*time.Second, t.w.event(p, id, shipbell.SourceBuilds, shipbell.InProgress, n))
 	end := t.w.event(p, id, shipbell.SourcePoll, shipbell.Success, n)
