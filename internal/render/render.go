@@ -349,16 +349,34 @@ func code(text string, give int) shipbell.Span {
 // follows are left out, so that no value can pose as another line.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
+	var t tower
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r), r == '\u2028', r == '\u2029':
 			return ' '
-		case hidden(r):
+		case hidden(r), t.tooHigh(r):
 			return -1
 		}
 		return r
 	}, text)
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// maxMarks is how many marks a letter may bear: more than any script puts on one.
+// Towers of hundreds run over what stands around them.
+const maxMarks = 10
+
+// tower counts the marks on the letter at hand.
+type tower int
+
+// tooHigh reports whether the next character is one mark too many.
+func (t *tower) tooHigh(r rune) bool {
+	if !unicode.In(r, unicode.Mn, unicode.Me) {
+		*t = 0
+		return false
+	}
+	*t++
+	return *t > maxMarks
 }
 
 // hidden reports control characters and the marks that change direction. The

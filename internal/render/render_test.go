@@ -49,6 +49,29 @@ func TestNoValueMakesALine(t *testing.T) {
 	}
 }
 
+// TestTowers: a letter bears as many marks as any script puts on one, and no more.
+func TestTowers(t *testing.T) {
+	marks := func(n int) string { return strings.Repeat("\u0301\u0489", n/2) }
+	for text, want := range map[string]string{
+		"x" + marks(600) + "y" + marks(4): "x" + marks(10) + "y" + marks(4),
+		"Zoe\u0308":                       "Zoe\u0308",
+		"लॉगिन त्रुटि ठीक करें": "लॉगिन त्रुटि ठीक करें",
+	} {
+		if got := render.Text(text); got != want {
+			t.Errorf("%d bytes became %q", len(text), got)
+		}
+	}
+	var d shipbell.Deployment
+	d.Type, d.Project, d.Status, d.Log = shipbell.Worker, "p", shipbell.Failure, "ERROR x"+marks(600)
+	for _, l := range render.Message(d).Lines {
+		for _, s := range l.Spans {
+			if strings.Count(s.Text, "\u0301") > 5 {
+				t.Errorf("a tower reaches the message: %q", s.Text)
+			}
+		}
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		300 * time.Millisecond: "1 s",

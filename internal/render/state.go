@@ -265,13 +265,14 @@ func cutLine(line string) string {
 func cleanCode(line string) string {
 	line = terminal.ReplaceAllString(strings.ToValidUTF8(line, "\uFFFD"), "")
 	line = strings.ReplaceAll(line, "\t", "  ")
+	var t tower
 	line = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\r':
 			return -1
 		case unicode.IsSpace(r), r == '\u2028', r == '\u2029':
 			return ' '
-		case hidden(r):
+		case hidden(r), t.tooHigh(r):
 			return -1
 		}
 		return r
