@@ -26,7 +26,7 @@ import (
 // free are the fields of a push that take any text.
 var free = []string{
 	"projectName", "deploymentId", "environment", "branch", "commitHash", "commitMessage", "author", "tag", "url", "versionId",
-	"logUrl", "repositoryUrl", "error", "cloudflareId", "script", "dashboardUrl", "log",
+	"logUrl", "repositoryUrl", "error", "cloudflareId", "script", "dashboardUrl", "log", "commitTime",
 }
 
 // strict are those that take some texts only.

@@ -78,18 +78,21 @@ for (let i = 0; i < boxes.length; i++) {
 // Every control can be reached with a pointer where it is.
 const before = [scrollX, scrollY];
 const usable = controls().filter((el) => !unseen(el));
+// above returns what lies over the middle of an element's first line.
+const above = (el, scroll) => {
+  if (scroll) el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+  const r = [...el.getClientRects()].find((q) => q.width > 1 && q.height > 1);
+  if (!r) return null;
+  const outside = r.top < 0 || r.bottom > innerHeight || r.left < 0 || r.right > innerWidth;
+  if (outside && !scroll) return above(el, true);
+  const at = document.elementFromPoint(Math.min((r.left + r.right) / 2, innerWidth - 1), (r.top + r.bottom) / 2);
+  const own = !at || at === el || el.contains(at) || [...(el.labels ?? [])].some((l) => l.contains(at));
+  return own ? null : at;
+};
 for (const el of usable.slice(0, 300)) {
-  const lines = [...el.getClientRects()].filter((r) => r.width > 1 && r.height > 1);
-  if (!lines.length) continue;
-  let r = lines[0];
-  if (r.top < 0 || r.bottom > innerHeight || r.left < 0 || r.right > innerWidth) {
-    el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
-    r = [...el.getClientRects()].filter((q) => q.width > 1 && q.height > 1)[0];
-  }
-  const x = Math.min((r.left + r.right) / 2, innerWidth - 1), y = (r.top + r.bottom) / 2;
-  const at = document.elementFromPoint(x, y);
-  const label = [...(el.labels ?? [])].some((l) => l.contains(at));
-  if (at && at !== el && !el.contains(at) && !label) found("covered", el, `lies under ${describe(at)}`);
+  // What was not drawn yet gets its size only when it comes into view: look again.
+  const at = above(el, false) && above(el, true) && above(el, true);
+  if (at) found("covered", el, `lies under ${describe(at)}`);
 }
 scrollTo({ left: before[0], top: before[1], behavior: "instant" });
 return findings;
