@@ -48,7 +48,9 @@ type frame struct {
 	// Refresh is after how many seconds it does so without any; 0 for never.
 	Refresh int
 	Notice  notice
-	Body    any
+	// Feed is the address of what the page shows as a feed; empty for none.
+	Feed string
+	Body any
 
 	// The rest is filled in by show.
 	Class    string // the name of the page
