@@ -107,7 +107,7 @@
     due = 0;
     asked = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { "X-Fragment": "1", ...(tag && { "If-None-Match": tag }) }, cache: "no-store", redirect: "manual" });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Fragment": "1", ...(tag && { "If-None-Match": tag }) }, cache: "no-store", redirect: "manual" });
       if (answer.type === "opaqueredirect") return location.reload(); // signed out, or it became part of another one
       if (answer.status >= 500) throw new Error(answer.status);
       const date = Date.parse(answer.headers.get("Date"));
