@@ -41,7 +41,8 @@ type Acts interface {
 type Board interface {
 	// Ready is closed once the cards are known.
 	Ready() <-chan struct{}
-	// Cards returns the cards in the order in which people should see them.
+	// Cards returns the cards in the order in which people should see them. They must
+	// not be changed.
 	Cards() ([]board.Card, int64)
 }
 
