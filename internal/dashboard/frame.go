@@ -70,6 +70,12 @@ type summary struct {
 	Cards, Frozen, Failing, UnderWay, Live, Announced, Unknown int
 }
 
+// snapshot returns the cards, which are not to be changed, and their counts.
+func (d *Dashboard) snapshot() ([]board.Card, summary) {
+	cards, _ := d.Board.Cards()
+	return cards, summarize(cards)
+}
+
 func summarize(cards []board.Card) summary {
 	s := summary{Cards: len(cards)}
 	for i := range cards {

@@ -53,6 +53,12 @@ func (r result) quantile(q float64) time.Duration {
 	return r.latencies[min(int(q*float64(len(r.latencies))), len(r.latencies)-1)]
 }
 
+// sorted returns the result with its latencies in order.
+func (r result) sorted() result {
+	slices.Sort(r.latencies)
+	return r
+}
+
 // run sends for the given time.
 func (l load) run(d time.Duration) (result, error) {
 	return l.send(func(_ int64, start time.Time) bool { return time.Since(start) < d })

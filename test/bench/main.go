@@ -55,6 +55,7 @@ var parts = []struct {
 	{"delivery", (*bench).delivery},
 	{"history", (*bench).history},
 	{"replicas", (*bench).replicas},
+	{"pages", (*bench).pages},
 }
 
 func main() {

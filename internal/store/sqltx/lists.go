@@ -69,34 +69,25 @@ func (t *Tx) Enlist(n int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("list deployments: %w", err)
 	}
-	var ids []shipbell.DeploymentID
-	err = t.conn.Each(func(row Row) error {
-		var id shipbell.DeploymentID
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, `SELECT id FROM deployments WHERE id > $1 ORDER BY id LIMIT $2`, from, n)
-	if err != nil || len(ids) == 0 {
+	var next []shipbell.Deployment
+	err = t.documents(all, func(d shipbell.Deployment) { next = append(next, d) }, documents+` WHERE d.id > $1 ORDER BY d.id LIMIT $2`, from, n)
+	if err != nil || len(next) == 0 {
 		return 0, err
 	}
-	for _, id := range ids {
-		d, err := t.Deployment(id)
-		if err != nil {
-			return 0, err
-		}
+	for _, d := range next {
 		row, err := t.listed(d)
 		if err != nil {
 			return 0, err
 		}
 		if err := t.conn.Insert(insertListed, row...); err != nil {
-			return 0, fmt.Errorf("list deployment %d: %w", id, err)
+			return 0, fmt.Errorf("list deployment %d: %w", d.ID, err)
 		}
 	}
-	t.listedUpTo, t.knowsListed = ids[len(ids)-1], true
+	t.listedUpTo, t.knowsListed = next[len(next)-1].ID, true
 	if err := t.setMeta(metaListed, int64(t.listedUpTo)); err != nil {
 		return 0, fmt.Errorf("list deployments: %w", err)
 	}
-	if len(ids) < n {
+	if len(next) < n {
 		return 0, nil
 	}
 	return t.Unlisted()
