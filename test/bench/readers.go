@@ -161,7 +161,9 @@ func (b *bench) tellFollowed(alone, with []followed, share float64) {
 	})
 }
 
-func processors(used, in time.Duration) string { return fmt.Sprintf("%.2f", used.Seconds()/in.Seconds()) }
+func processors(used, in time.Duration) string {
+	return fmt.Sprintf("%.2f", used.Seconds()/in.Seconds())
+}
 
 // together adds up turns.
 func together(turns []followed) followed {
