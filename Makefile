@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 
 .PHONY: help
 help: ## list what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## show it all at work in 20 seconds, without any account
@@ -50,6 +50,11 @@ cross:
 		echo "building for $$target"; \
 		GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=7 $(GO) build -trimpath ./... || exit 1; \
 	done
+
+.PHONY: screenshots
+screenshots: ## take a picture of every page, and say where they are
+	$(GO) test ./test/browser -count 1 -run TestLook
+	@ls -1 .cache/screenshots/*.png
 
 .PHONY: chaos
 chaos: ## kill one server and three replicas under load and look for what got lost

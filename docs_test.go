@@ -242,7 +242,7 @@ func wireCodes(t *testing.T) []string {
 func TestOperationsPage(t *testing.T) {
 	page := read(t, "docs/operations.md")
 	n := 0
-	for _, dir := range []string{"internal/app", "internal/api", "internal/dispatch", "internal/ledger", "internal/web", "internal/access", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
+	for _, dir := range []string{"internal/app", "internal/api", "internal/dispatch", "internal/ledger", "internal/web", "internal/access", "internal/board", "internal/dashboard", "internal/feed", "internal/lease", "internal/store/sqlite", "internal/store/postgres"} {
 		for _, f := range parse(t, dir) {
 			ast.Inspect(f, func(node ast.Node) bool {
 				call, ok := node.(*ast.CallExpr)

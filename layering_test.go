@@ -17,10 +17,11 @@ var layers = map[string][]string{
 	"internal/source/cloudflare": {"internal/excerpt", "internal/outbound"},
 	"internal/web":               {"internal/access", "internal/ledger", "internal/source/push"},
 	"internal/api":               {"internal/access", "internal/board", "internal/feed", "internal/insight", "internal/ledger", "internal/render", "internal/wire", "internal/compress"},
-	"internal/dashboard":         {"internal/access", "internal/board", "internal/insight", "internal/ledger", "internal/render"},
+	"internal/dashboard":         {"internal/access", "internal/board", "internal/compress", "internal/insight", "internal/ledger", "internal/render"},
+	"internal/dashboard/":        {"internal/board", "internal/dashboard", "internal/insight", "internal/ledger", "internal/store/memory"}, // a history for tests
 	"internal/board":             {"internal/ledger"},
 	"internal/feed":              {"internal/ledger"},
-	"internal/insight":           {"internal/ledger"},
+	"internal/insight":           {"internal/ledger", "internal/render"},
 	"internal/access":            {"internal/ledger", "internal/outbound"},
 	"internal/metric":            {"internal/access", "internal/ledger"},
 	"internal/app":               {"internal/"},

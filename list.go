@@ -239,7 +239,7 @@ type Brief struct {
 	Type        ProjectType
 	Project     string
 	Environment string // never empty
-	Status      Status
+	Status      Status // never empty
 	StartedAt   time.Time
 	FinishedAt  time.Time // zero while there is no outcome
 	CommittedAt time.Time // zero where it is not known
@@ -268,7 +268,7 @@ func (b Brief) Took() time.Duration {
 // Brief returns the deployment's.
 func (d Deployment) Brief() Brief {
 	b := Brief{
-		ID: d.ID, Type: d.Type, Project: d.Project, Environment: cmp.Or(d.Environment, Production), Status: d.Status,
+		ID: d.ID, Type: d.Type, Project: d.Project, Environment: cmp.Or(d.Environment, Production), Status: cmp.Or(d.Status, Announced),
 		StartedAt: d.StartedAt, FinishedAt: d.FinishedAt, Frozen: d.Frozen(),
 	}
 	if t, err := time.Parse(time.RFC3339, d.CommitTime); err == nil {

@@ -138,14 +138,11 @@ func TestLedgerThatCannotBeRead(t *testing.T) {
 
 func TestInsights(t *testing.T) {
 	f := newFixture(t)
-	f.refused(f.ask(http.MethodGet, "/api/v1/insights", ""), http.StatusNotFound, wire.CodeNotFound)
-	f.options.Insights = func(_ context.Context, filter shipbell.Filter) (any, error) {
-		return map[string]string{"project": filter.Project}, nil
+	got := read[wire.Insights](f, f.ask(http.MethodGet, "/api/v1/insights?project=a&days=7", ""), http.StatusOK)
+	if got.Project != "a" || got.Days != 7 || got.Environment != shipbell.Production || len(got.Total.Series) != 7 {
+		t.Errorf("%+v", got)
 	}
-	f.api = api.New(f.options)
-	if got := read[map[string]string](f, f.ask(http.MethodGet, "/api/v1/insights?project=a", ""), http.StatusOK); got["project"] != "a" {
-		t.Errorf("%v", got)
-	}
+	f.refused(f.ask(http.MethodGet, "/api/v1/insights?days=8", ""), http.StatusBadRequest, wire.CodeInvalidParameter)
 }
 
 // TestRoutesSayWhatTheyNeed: nobody who may only read changes anything, or sees

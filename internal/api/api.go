@@ -19,6 +19,7 @@ import (
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/compress"
+	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -39,6 +40,11 @@ type Board interface {
 	Card(s board.Spot) (board.Card, error)
 }
 
+// Insights sums up how deployments go.
+type Insights interface {
+	Report(ctx context.Context, q insight.Query) (insight.Report, error)
+}
+
 // Options are the parts that the API works with.
 type Options struct {
 	Ledger Ledger
@@ -49,9 +55,8 @@ type Options struct {
 	Channels []shipbell.ChannelID
 	// Budgets are the rate limits within which the channels keep.
 	Budgets map[shipbell.ChannelID]shipbell.Budget
-	// Insights returns the figures of the deployments that pass the filter, in a
-	// form that is encoded as JSON; nil where there are none.
-	Insights func(ctx context.Context, f shipbell.Filter) (any, error)
+	// Insights sums up how deployments go.
+	Insights Insights
 	// PublicBadges lets everybody see the badges: pages of code hosts cannot show a
 	// token.
 	PublicBadges bool
@@ -107,7 +112,7 @@ func (a *API) Routes() []access.Route {
 		a.get("/api/v1/lanes", nil, a.listLanes),
 		a.post("/api/v1/lanes/{id}/resume", a.resumeLane),
 		a.post("/api/v1/lanes/{id}/test", a.testLane),
-		a.get("/api/v1/insights", shipbell.FilterParams(), a.getInsights),
+		a.get("/api/v1/insights", insightParams(), a.getInsights),
 		admin(a.get("/api/v1/audit", []string{paramBefore, paramLimit}, a.listAudit)),
 		admin(a.get("/api/v1/tokens", nil, a.listTokens)),
 		a.atom(),

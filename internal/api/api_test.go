@@ -15,6 +15,7 @@ import (
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/api"
 	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/memory"
 	"github.com/shipbell/shipbell/internal/wire"
@@ -46,6 +47,7 @@ func newFixture(t *testing.T) *fixture {
 	f.ledger = ledger.New(ledger.Options{Store: f.store, Router: everywhere{channel}, Now: now, Committed: func() { f.committed() }})
 	f.options = api.Options{
 		Ledger: f.ledger, Acts: f.ledger, Channels: []shipbell.ChannelID{channel, "slack:b"}, Now: now, Version: "1.2.3",
+		Insights: insight.New(insight.Options{Ledger: f.ledger, Now: now}),
 		Instance: func(context.Context) (string, error) { return "a1b2", nil },
 		Budgets:  map[shipbell.ChannelID]shipbell.Budget{channel: {Name: "a", Limits: []shipbell.Limit{{N: 20, Per: time.Minute}, {N: 1, Per: time.Second}}}},
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 
@@ -53,16 +52,4 @@ func (a *API) listTokens(q query) (any, error) {
 		})
 	}
 	return o, nil
-}
-
-// getInsights answers the figures of deliveries.
-func (a *API) getInsights(q query) (any, error) {
-	if a.Insights == nil {
-		return nil, refuse(http.StatusNotFound, wire.CodeNotFound, "No insights here", "this server keeps none")
-	}
-	f, err := a.filter(q.params)
-	if err != nil {
-		return nil, err
-	}
-	return a.Insights(q.Context(), f)
 }

@@ -407,6 +407,23 @@ func TestFeedThatIsNotRead(t *testing.T) {
 	})
 }
 
+// TestRoomForReaders has an end, and a reader that leaves makes room.
+func TestRoomForReaders(t *testing.T) {
+	f := newFixture(t)
+	f.withFeed()
+	f.ask(http.MethodHead, "/api/v1/events", "")
+	if n := f.api.Readers(); n != 0 {
+		t.Errorf("%d readers after all have left", n)
+	}
+	f.api.Fill()
+	full := f.api.Readers()
+	answer := f.ask(http.MethodGet, "/api/v1/events", "")
+	f.refused(answer, http.StatusServiceUnavailable, wire.CodeTooManyReaders)
+	if answer.Header.Get("Retry-After") != "10" || f.api.Readers() != full {
+		t.Errorf("%v, %d readers", answer.Header, f.api.Readers())
+	}
+}
+
 func TestParametersOfTheStream(t *testing.T) {
 	f := newFixture(t)
 	f.withFeed()

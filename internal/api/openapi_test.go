@@ -78,8 +78,8 @@ var operations = map[string]operation{
 		nil, nil, wire.Lane{}, []wire.Code{wire.CodeNotFound},
 	},
 	"GET /api/v1/insights": {
-		"getInsights", "Deployment frequency, lead time, failure rate, recovery time and durations of the deployments that pass a filter.",
-		shipbell.FilterParams(), nil, object{}, []wire.Code{wire.CodeNotFound},
+		"getInsights", "Deployment frequency, lead time, failure rate, recovery time and durations over a window that ends today.",
+		[]string{"type", "project", "environment", "days"}, nil, wire.Insights{}, nil,
 	},
 	"GET /api/v1/audit": {
 		"listAudit", "What people did, the newest first. A header Link leads to the next part.",
@@ -119,6 +119,7 @@ var parameters = map[string]object{
 	"q":           {"description": "A part of the project, an id, the commit, its message, the author, the branch or the tag, in whatever case.", "schema": object{"type": "string"}},
 	"after":       {"description": "Where to go on: the next of an earlier answer, or the id of an earlier event.", "schema": object{"type": "string"}},
 	"before":      {"description": "Where to go on: the next of an earlier answer.", "schema": object{"type": "integer", "minimum": 1}},
+	"days":        {"description": "The length of the window, in days.", "schema": object{"type": "integer", "enum": []any{7, 30, 90}, "default": 30}},
 	"limit":       {"description": "How many at most.", "schema": object{"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
 	"path type":   {"description": "worker or pages", "schema": object{"type": "string", "enum": []any{"worker", "pages", "page"}}},
 	"path name":   {"description": "The name of the project, percent-encoded where it needs to be.", "schema": object{"type": "string"}},
@@ -334,6 +335,9 @@ func (s *schemaMaker) fields(t reflect.Type, properties object, required *[]stri
 			*required = append(*required, name)
 		}
 		schema := s.of(field.Type)
+		if kind := schema["type"]; kind != nil && field.Type.Kind() == reflect.Pointer && !strings.Contains(rest, "omit") {
+			schema["type"] = []any{kind, "null"}
+		}
 		if words := s.source.words[t.Name()+"."+field.Name]; words != "" {
 			schema["description"] = words
 		}

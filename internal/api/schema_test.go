@@ -33,7 +33,14 @@ func (c checker) check(at string, schema object, v any) error {
 	if enum, ok := schema["enum"].([]any); ok && !slices.Contains(enum, v) {
 		return fmt.Errorf("%s: %v is none of %v", at, v, enum)
 	}
-	switch schema["type"] {
+	kind := schema["type"]
+	if kinds, several := kind.([]any); several {
+		if v == nil {
+			return nil
+		}
+		kind = kinds[0]
+	}
+	switch kind {
 	case "object":
 		return c.object(at, schema, v)
 	case "array":

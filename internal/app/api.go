@@ -15,10 +15,10 @@ import (
 )
 
 // makeAPI makes the API. It is called after the gate is made.
-func (a *App) makeAPI(o Options, budgets map[shipbell.ChannelID]shipbell.Budget, now func() time.Time) *api.API {
+func (a *App) makeAPI(o Options, budgets map[shipbell.ChannelID]shipbell.Budget, insights api.Insights, now func() time.Time) *api.API {
 	return api.New(api.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Feed: a.feed,
-		Channels: a.channels, Budgets: budgets,
+		Insights: insights, Channels: a.channels, Budgets: budgets,
 		PublicBadges: o.Settings.PublicBadges, BaseURL: o.Settings.PublicURL, Instance: a.instance(),
 		Still: a.still, Now: now, Log: a.log, Version: o.Version,
 	})
@@ -52,7 +52,10 @@ func (a *App) instance() func(context.Context) (string, error) {
 // still reports whether who made a request would be let in again. Where that cannot
 // be found out now, they stay.
 func (a *App) still(r *http.Request) bool {
-	_, err := a.gate.Admit(nowhere{}, r, access.Route{Method: http.MethodGet, Need: shipbell.ScopeRead})
+	// The gate keeps account of who is let in until their request is over.
+	ctx, over := context.WithCancel(r.Context())
+	defer over()
+	_, err := a.gate.Admit(nowhere{}, r.WithContext(ctx), access.Route{Method: http.MethodGet, Need: shipbell.ScopeRead})
 	return err == nil || errors.As(err, new(*access.Unavailable))
 }
 

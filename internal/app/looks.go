@@ -9,21 +9,23 @@ import (
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/dashboard"
 	"github.com/shipbell/shipbell/internal/dispatch"
+	"github.com/shipbell/shipbell/internal/insight"
 )
 
 // looks are the parts of the server that show what there is: the API and the pages.
-func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time) []access.Route {
+func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time) ([]access.Route, *dashboard.Dashboard) {
 	budgets := make(map[shipbell.ChannelID]shipbell.Budget)
 	for _, c := range channels {
 		budgets[c.ID()] = c.Budget()
 	}
-	a.api = a.makeAPI(o, budgets, now)
+	insights := insight.New(insight.Options{Ledger: a.ledger, Now: now})
+	a.api = a.makeAPI(o, budgets, insights, now)
 	pages := dashboard.New(dashboard.Options{
 		Ledger: a.ledger, Acts: a.ledger, Board: a.board, Doors: a.gate, Channels: a.channels, Budgets: budgets,
 		Hearings: a.asks.hearings, URL: o.Settings.PublicURL, TokenHint: a.tokenHint(), Replica: a.replicas.name(),
-		Now: now, Log: a.log, Version: o.Version,
+		Insights: insights, Holders: a.holders(), Now: now, Log: a.log, Version: o.Version,
 	})
-	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes())
+	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes()), pages
 }
 
 // tokenHint says where the token for pushes is.

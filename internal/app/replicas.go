@@ -106,11 +106,24 @@ func (r *replicas) name() shipbell.Replica {
 	return r.who
 }
 
-func (r *replicas) leases() func(context.Context) ([]shipbell.Lease, error) {
-	if r == nil {
+// holders returns what says which replica delivers in which channel.
+func (a *App) holders() func(context.Context) (map[shipbell.ChannelID]shipbell.Replica, error) {
+	if a.replicas == nil {
 		return nil
 	}
-	return r.store.Leases
+	lanes := a.dispatcher.Leases()
+	return func(ctx context.Context) (map[shipbell.ChannelID]shipbell.Replica, error) {
+		leases, err := a.replicas.store.Leases(ctx)
+		held := make(map[shipbell.LeaseName]shipbell.Replica)
+		for _, l := range leases {
+			held[l.Name] = l.Holder
+		}
+		holders := make(map[shipbell.ChannelID]shipbell.Replica)
+		for c, name := range lanes {
+			holders[c] = held[name]
+		}
+		return holders, err
+	}
 }
 
 // heard is what this replica does about what another says.

@@ -236,7 +236,8 @@ func (b *Board) Card(s Spot) (Card, error) {
 	return c.current(b.Now()), nil
 }
 
-// current leaves out what is not to be taken for under way any more.
+// current leaves out what is not to be taken for under way any more, and what is
+// frozen: it does not move.
 func (c Card) current(now time.Time) Card {
 	if len(c.UnderWay) == 0 {
 		return c
@@ -246,7 +247,7 @@ func (c Card) current(now time.Time) Card {
 		if d.Status == shipbell.Announced {
 			old = forgotten
 		}
-		return now.Sub(d.StartedAt) > old || c.Live != nil && d.StartedAt.Before(c.Live.StartedAt)
+		return d.Frozen() || now.Sub(d.StartedAt) > old || c.Live != nil && d.StartedAt.Before(c.Live.StartedAt)
 	})
 	return c
 }

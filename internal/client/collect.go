@@ -363,6 +363,9 @@ func (c *collector) describe(ctx context.Context, p *Push, head commit) {
 	p.Branch = first(o.Branch, c.wrangler.branch, r.branch, head.branch)
 	p.Tag = first(o.Tag, r.tag, named.tag)
 	p.History = named.history
+	if hash := strings.ToLower(p.Commit); hash != "" && strings.HasPrefix(named.hash, hash) {
+		p.CommitTime = named.time // of that commit and no other
+	}
 }
 
 // findChanges asks git for uncommitted changes where the id depends on them.

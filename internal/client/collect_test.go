@@ -453,3 +453,46 @@ func TestGitPanics(t *testing.T) {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }
+
+// TestCommitTimeOfTheCommit: a push says when its own commit was made, or nothing.
+func TestCommitTimeOfTheCommit(t *testing.T) {
+	const headTime, shaTime = "2025-01-15T09:00:00Z", "2025-01-14T09:00:00Z"
+	head := commit{hash: mergeSHA, message: "Merge", time: headTime}
+	named := commit{hash: sha, message: "Add", time: shaTime}
+	workers := map[string]string{"WORKERS_CI": "1", "WORKERS_CI_COMMIT_SHA": sha}
+	for _, tc := range []struct {
+		name     string
+		env      map[string]string
+		flags    Overrides
+		wrangler []string
+		commits  []commit // the first is checked out
+		want     string
+	}{
+		{name: "checked out", commits: []commit{head}, want: headTime},
+		{name: "git knows no time", commits: []commit{{hash: sha}}},
+		{name: "no git"},
+		{name: "of the CI system, checked out", env: workers, commits: []commit{named}, want: shaTime},
+		{name: "of the CI system, known", env: workers, commits: []commit{head, named}, want: shaTime},
+		{name: "of the CI system, not known", env: workers, commits: []commit{head}},
+		{name: "given, known", flags: Overrides{Commit: sha}, commits: []commit{head, named}, want: shaTime},
+		{name: "given in short", flags: Overrides{Commit: strings.ToUpper(mergeSHA[:8])}, commits: []commit{head}, want: headTime},
+		{name: "given by another name", flags: Overrides{Commit: "r1234"}, commits: []commit{head}},
+		{name: "a version that exists", wrangler: []string{"rollback"}, commits: []commit{head}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newPlace(t, tc.env)
+			for i, c := range tc.commits {
+				p.commits[c.hash] = c
+				if i == 0 {
+					p.commits["HEAD"] = c
+				}
+			}
+			if tc.wrangler != nil {
+				p.processes = wranglerAbove(tc.wrangler...)
+			}
+			if got := p.collect(t, tc.flags); got.CommitTime != tc.want {
+				t.Errorf("%q of %q, want %q", got.CommitTime, got.Commit, tc.want)
+			}
+		})
+	}
+}

@@ -33,6 +33,9 @@ type commit struct {
 	// and subject. Empty where git knows no commit before this one, as in a shallow
 	// clone: one line would say nothing new.
 	history string
+	// time is when it was committed, RFC 3339 in UTC. That is when it got its last
+	// form: a commit that was rebased counts from there.
+	time string
 }
 
 var errNoCommit = errors.New("no commit")
@@ -56,7 +59,10 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 	if len(fields) < commitFields {
 		return commit{}, errNoCommit
 	}
-	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[3], "\n"), history: history(fields)}
+	c := commit{hash: fields[0], author: fields[1], message: strings.TrimRight(fields[4], "\n"), history: history(fields)}
+	if at, err := time.Parse(time.RFC3339, fields[3]); err == nil {
+		c.time = at.UTC().Format(time.RFC3339)
+	}
 	for ref := range strings.SplitSeq(fields[2], ", ") {
 		if branch, ok := strings.CutPrefix(ref, "HEAD -> refs/heads/"); ok {
 			c.branch = branch
@@ -70,14 +76,14 @@ func (s Surroundings) readCommit(ctx context.Context, revision string) (commit, 
 
 // commitFormat is how git prints a commit; with -z a NUL ends each.
 const (
-	commitFormat = "%H%x00%ae%x00%D%x00%B"
-	commitFields = 4
+	commitFormat = "%H%x00%ae%x00%D%x00%cI%x00%B"
+	commitFields = 5
 )
 
 func history(fields []string) string {
 	var lines []string
 	for ; len(fields) >= commitFields; fields = fields[commitFields:] {
-		subject, _, _ := strings.Cut(strings.TrimSpace(fields[3]), "\n")
+		subject, _, _ := strings.Cut(strings.TrimSpace(fields[4]), "\n")
 		line := strings.TrimSpace(fields[0] + " " + strings.TrimSpace(subject))
 		if len(line) > maxSubject {
 			line = strings.ToValidUTF8(line[:maxSubject-len("…")], "") + "…"

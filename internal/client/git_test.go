@@ -100,6 +100,7 @@ func TestReadCommit(t *testing.T) {
 	want := commit{
 		hash: hash, author: "dev@example.com", branch: "main",
 		message: "Add <a> & more\n\nWith a body:\n- ünïcödé\n\nAnd a last line",
+		time:    "2025-01-15T10:00:00Z",
 	}
 	check := func(name, revision string, want commit) {
 		t.Helper()
@@ -125,7 +126,7 @@ func TestReadCommit(t *testing.T) {
 	c.git("commit", "-q", "--allow-empty", "--allow-empty-message", "-m", "")
 	check("not the one checked out", hash, want)
 	empty := c.git("rev-parse", "HEAD")
-	check("empty message", "HEAD", commit{hash: empty, author: "dev@example.com", history: empty + "\n" + hash + " Add <a> & more"})
+	check("empty message", "HEAD", commit{hash: empty, author: "dev@example.com", history: empty + "\n" + hash + " Add <a> & more", time: "2025-01-15T10:00:00Z"})
 
 	// The configuration of a repository must not change what is read, nor run
 	// anything.
@@ -168,6 +169,18 @@ func TestHistory(t *testing.T) {
 	}
 	if got, _ := c.surroundings().readCommit(t.Context(), first); got.history != "" || got.message == "" {
 		t.Errorf("of the first commit: %+v", got)
+	}
+}
+
+// TestCommitTime: the committer's date, in UTC; an author's date may be years older.
+func TestCommitTime(t *testing.T) {
+	c := newCheckout(t)
+	t.Setenv("GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z")
+	t.Setenv("GIT_COMMITTER_DATE", "2025-01-15T12:34:56+02:00")
+	c.git("config", "log.date", "relative")
+	c.git("commit", "-q", "--allow-empty", "-m", "rebased")
+	if got, err := c.surroundings().readCommit(t.Context(), "HEAD"); err != nil || got.time != "2025-01-15T10:34:56Z" {
+		t.Errorf("%q, %v", got.time, err)
 	}
 }
 

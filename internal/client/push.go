@@ -61,6 +61,7 @@ type Push struct {
 	DashboardURL  string
 	Log           string // the lines of the log that tell why it failed
 	History       string // the commits up to this one, newest first: a line each, hash and subject
+	CommitTime    string // when the commit was made, RFC 3339
 }
 
 // body is a push on the wire. The order of the fields is the contract's; those
@@ -92,6 +93,7 @@ type body struct {
 		DashboardURL string   `json:"dashboardUrl,omitempty"`
 		Log          string   `json:"log,omitempty"`
 		History      []string `json:"history,omitempty"`
+		CommitTime   string   `json:"commitTime,omitempty"`
 	} `json:"deployment"`
 }
 
@@ -126,6 +128,7 @@ func (p Push) Body() ([]byte, error) {
 	if p.History != "" {
 		d.History = strings.Split(clean(p.History), "\n")
 	}
+	d.CommitTime = clean(p.CommitTime)
 
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

@@ -56,6 +56,7 @@ func TestBody(t *testing.T) {
 		RepositoryURL: "https://github.com/acme/docs", Error: "exit status 1\nat line 3",
 		Source: shipbell.SourceExec, CloudflareID: "f64788e9-0000-4000-8000-000000000000", Script: "docs-preview",
 		DashboardURL: "https://dash.cloudflare.com/1", Log: "✘ [ERROR] <b>\n\n  at \"x\"", History: sha + " First & last\n" + mergeSHA + " Zero",
+		CommitTime: "2025-01-15T10:00:00Z",
 	}
 	least := Push{Type: shipbell.Worker, Project: "api", ID: "1", Time: noon, Environment: "production"}
 	for name, p := range map[string]Push{"full": full, "least": least} {

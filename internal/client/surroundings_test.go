@@ -79,13 +79,13 @@ func (p *place) git(_ context.Context, _ string, out io.Writer, args ...string) 
 	if c.tag != "" {
 		refs = append(refs, "tag: refs/tags/"+c.tag)
 	}
-	if _, err := fmt.Fprintf(out, "%s\x00%s\x00%s\x00%s\n\x00", c.hash, c.author, strings.Join(refs, ", "), c.message); err != nil {
+	if _, err := fmt.Fprintf(out, "%s\x00%s\x00%s\x00%s\x00%s\n\x00", c.hash, c.author, strings.Join(refs, ", "), c.time, c.message); err != nil {
 		return err
 	}
 	_, earlier, _ := strings.Cut(c.history, "\n")
 	for line := range strings.Lines(earlier) {
 		hash, subject, _ := strings.Cut(line, " ")
-		if _, err := fmt.Fprintf(out, "%s\x00\x00\x00%s\n\x00", hash, subject); err != nil {
+		if _, err := fmt.Fprintf(out, "%s\x00\x00\x00\x00%s\n\x00", hash, subject); err != nil {
 			return err
 		}
 	}

@@ -66,5 +66,5 @@ func (d *Dashboard) asset(w http.ResponseWriter, r *http.Request) {
 	setSecurity(w.Header())
 	w.Header().Set("Content-Type", found.kind)
 	w.Header().Set("Cache-Control", immutable)
-	d.zip.write(w, r, http.StatusOK, found.body)
+	write(w, http.StatusOK, found.body)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
+	"github.com/shipbell/shipbell/internal/compress"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -41,8 +42,8 @@ type Acts interface {
 type Board interface {
 	// Ready is closed once the cards are known.
 	Ready() <-chan struct{}
-	// Cards returns the cards in the order in which people should see them. They must
-	// not be changed.
+	// Cards returns the cards in the order in which people should see them, and a
+	// version that grows when one changes. They must not be changed.
 	Cards() ([]board.Card, int64)
 }
 
@@ -65,6 +66,8 @@ type Options struct {
 	Acts   Acts
 	Board  Board
 	Doors  Doors
+	// Insights answers for the page of that name; without it there is none.
+	Insights Insights
 	// Channels are the configured ones, in the order of the settings.
 	Channels []shipbell.ChannelID
 	// Budgets are the rate limits within which the channels keep.
@@ -94,7 +97,7 @@ type Dashboard struct {
 	cards   cardCache
 	lanes   lately[[]shipbell.Lane]
 	holders lately[map[shipbell.ChannelID]shipbell.Replica]
-	zip     zipper
+	zip     compress.Pool
 }
 
 // New makes the pages' side. It does no I/O.
@@ -118,6 +121,7 @@ const (
 	pathNow         = "/"
 	pathDeployments = "/deployments"
 	pathChannels    = "/channels"
+	pathInsights    = "/insights"
 	pathAccess      = "/access"
 	pathSignIn      = "/signin"
 	pathSignOut     = "/signout"
@@ -125,7 +129,7 @@ const (
 
 // Routes returns what can be asked, and what each needs.
 func (d *Dashboard) Routes() []access.Route {
-	return []access.Route{
+	routes := []access.Route{
 		look("/{$}", d.now),
 		look(pathDeployments, d.list),
 		look(pathDeployments+"/{id}", d.story),
@@ -141,6 +145,13 @@ func (d *Dashboard) Routes() []access.Route {
 		open(http.MethodPost, pathSignOut, d.signOut),
 		{Method: http.MethodGet, Path: pathAssets + "{name}", Need: shipbell.ScopeNone, Handler: http.HandlerFunc(d.asset)},
 	}
+	if d.Insights != nil {
+		routes = append(routes, look(pathInsights, d.insights))
+	}
+	for i := range routes {
+		routes[i].Handler = d.zip.Handler(routes[i].Handler)
+	}
+	return routes
 }
 
 func look(path string, h http.HandlerFunc) access.Route {

@@ -47,7 +47,7 @@ type form struct {
 	Clear string
 }
 
-// set says whether anything is filtered.
+// Set says whether anything is filtered.
 func (f form) Set() bool { return len(f.Chips) > 0 }
 
 // names are what people call the parameters.
@@ -56,7 +56,7 @@ var names = map[string]string{
 	"branch": "Branch", "since": "Since", "until": "Until", "q": "Text", paramState: "State",
 }
 
-// newForm makes the form of a request's filter. Spots say what there is to choose
+// newForm makes the form of a request's filter. Cards say what there is to choose
 // from.
 func newForm(path string, r *http.Request, f shipbell.Filter, cards []board.Card) form {
 	v := r.URL.Query()
@@ -93,7 +93,7 @@ func chipText(name, value string) string {
 	return value
 }
 
-// without returns the parameters without one value, and from the first part on.
+// without returns the parameters that filter without one value.
 func without(v url.Values, name, value string) url.Values {
 	rest := pure(v)
 	rest[name] = slices.DeleteFunc(slices.Clone(rest[name]), func(s string) bool { return s == value })

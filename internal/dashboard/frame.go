@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,9 @@ type frame struct {
 	// Refresh is after how many seconds it does so without any; 0 for never.
 	Refresh int
 	Notice  notice
-	Body    any
+	// Feed is the address of what the page shows as a feed; empty for none.
+	Feed string
+	Body any
 
 	// The rest is filled in by show.
 	Class    string // the name of the page
@@ -65,6 +68,12 @@ type frame struct {
 // summary counts the cards by state.
 type summary struct {
 	Cards, Frozen, Failing, UnderWay, Live, Announced, Unknown int
+}
+
+// snapshot returns the cards, which are not to be changed, and their counts.
+func (d *Dashboard) snapshot() ([]board.Card, summary) {
+	cards, _ := d.Board.Cards()
+	return cards, summarize(cards)
 }
 
 func summarize(cards []board.Card) summary {
@@ -179,7 +188,13 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, status int, nam
 			return
 		}
 	}
-	d.zip.write(w, r, status, body.Bytes())
+	write(w, status, body.Bytes())
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
 // fill says what stands around every page.
@@ -187,14 +202,10 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Visitor = access.VisitorOf(r.Context())
 	f.Admin = f.Visitor.Scope.Allows(shipbell.ScopeAdmin)
 	f.Known = f.Visitor.Scope.Allows(shipbell.ScopeRead)
-	f.Open = d.Doors.Open()
+	f.Open, f.Insights = d.Doors.Open(), d.Insights != nil
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
-	if f.Known && f.Sum == (summary{}) {
-		cards, _ := d.Board.Cards()
-		f.Sum = summarize(cards)
-	}
-	if !f.Known {
-		f.Sum = summary{}
+	if f.Known {
+		_, f.Sum = d.snapshot()
 	}
 	if f.Notice == (notice{}) {
 		f.Notice = notices[r.URL.Query().Get(paramNotice)]
@@ -204,7 +215,11 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 
 // Fail shows a page that says what went wrong and what can be done.
 func (d *Dashboard) Fail(w http.ResponseWriter, r *http.Request, status int, title, hint string) {
-	d.show(w, r, status, "problem", frame{Title: title, Body: problem{status, title, hint}})
+	f := frame{Title: title, Body: problem{status, title, hint}}
+	if status == http.StatusServiceUnavailable {
+		f.Refresh = 5
+	}
+	d.show(w, r, status, "problem", f)
 }
 
 // problem is what the page of an error says.

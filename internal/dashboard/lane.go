@@ -18,8 +18,7 @@ type lane struct {
 	Holder     shipbell.Replica
 	Parked     bool
 	Limits     []allowance
-	// Since is when it began to stand still.
-	Key string
+	Key        string
 }
 
 // allowance is what is left of a rate limit.

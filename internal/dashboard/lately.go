@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// lately is how long what all pages ask is not asked again.
+	// latelyFor is how long what all pages ask is not asked again.
 	latelyFor = time.Second
 	// askTimeout bounds how long it is waited for.
 	askTimeout = 5 * time.Second

@@ -58,15 +58,19 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	cards, _ := d.Board.Cards()
+	cards, sum := d.snapshot()
 	if len(cards) == 0 {
 		d.welcome(w, r)
 		return
 	}
 	v := r.URL.Query()
 	states := statesOf(v)
-	sum := summarize(cards)
-	found := slices.DeleteFunc(slices.Clone(cards), func(c board.Card) bool { return !passes(c, f, states) })
+	var found []*board.Card
+	for i := range cards {
+		if passes(&cards[i], f, states) {
+			found = append(found, &cards[i])
+		}
+	}
 	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, r, f, cards), Pulse: d.pulse(r.Context())}
 	p.Headline, p.Face = headline(sum)
 	p.Tiles = tiles(sum, v, states)
@@ -85,7 +89,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		d.failed(w, r, err)
 		return
 	}
-	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Sum: sum, Body: p})
+	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Body: p})
 }
 
 func number0(text string) int {
@@ -106,7 +110,7 @@ func statesOf(v url.Values) []board.State {
 
 // passes reports whether a card is in one of the states and shows a deployment that
 // passes the filter.
-func passes(c board.Card, f shipbell.Filter, states []board.State) bool {
+func passes(c *board.Card, f shipbell.Filter, states []board.State) bool {
 	if len(states) > 0 && !slices.Contains(states, c.State()) {
 		return false
 	}
@@ -164,11 +168,11 @@ func tiles(s summary, v url.Values, chosen []board.State) []tile {
 }
 
 // groups draws cards, those that need somebody first.
-func (d *Dashboard) groups(cards []board.Card, now time.Time) ([]group, error) {
+func (d *Dashboard) groups(cards []*board.Card, now time.Time) ([]group, error) {
 	all := []group{{Key: "attention", Title: "Needs attention"}, {Key: "way", Title: "Under way"}, {Key: "live", Title: "Live"}, {Key: "rest", Title: "Not known to be live"}}
-	for i := range cards {
+	for _, c := range cards {
 		at := 3
-		switch cards[i].State() {
+		switch c.State() {
 		case board.StateFrozen, board.StateFailing:
 			at = 0
 		case board.StateUnderWay:
@@ -176,7 +180,7 @@ func (d *Dashboard) groups(cards []board.Card, now time.Time) ([]group, error) {
 		case board.StateLive:
 			at = 2
 		}
-		html, err := d.drawCard(cards[i], now)
+		html, err := d.drawCard(*c, now)
 		if err != nil {
 			return nil, err
 		}

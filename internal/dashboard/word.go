@@ -11,8 +11,8 @@ import (
 // The policy of this file: nothing is told by colour alone. Whatever has a colour
 // has a shape and a word of its own.
 
-// look is the face of a status or state: a tone, which is a colour; an icon, which is
-// a shape; and a word.
+// face is what a status or state looks like: a tone, which is a colour; an icon, which
+// is a shape; and a word.
 type face struct{ Tone, Icon, Word string }
 
 // icon returns the shape of that name. It is decoration: a word stands beside it.
@@ -60,7 +60,7 @@ func faceOfState(s board.State) face {
 	return face{"off", "unknown", "Not known"}
 }
 
-// sourceWords are what a source does when it says something of that status.
+// statusSaid is what a source did that told of a status.
 var statusSaid = map[shipbell.Status]string{
 	"":                  "told more about it",
 	shipbell.Announced:  "announced it",

@@ -193,7 +193,7 @@ var errNoGit = errors.New("git cannot do that here")
 func (c commit) git(_ context.Context, _ string, out io.Writer, args ...string) error {
 	switch {
 	case slices.Contains(args, "log"):
-		_, err := fmt.Fprintf(out, "%s\x00%s\x00\x00%s\n", c.hash, c.author, c.message)
+		_, err := fmt.Fprintf(out, "%s\x00%s\x00\x00\x00%s\n", c.hash, c.author, c.message)
 		return err
 	case slices.Contains(args, "diff"):
 		return nil

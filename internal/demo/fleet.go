@@ -146,7 +146,7 @@ func (f *fleet) history(until time.Time) []deployment {
 			}
 			for n := 0; n < int(rate) || f.dice.Float64() < rate-float64(int(rate)) && n == int(rate); n++ {
 				at := midnight.Add(8*time.Hour + time.Duration(f.dice.IntN(10*3600))*time.Second)
-				if at.Before(until.Add(-20 * time.Minute)) {
+				if at.Before(until.Add(-90 * time.Minute)) {
 					all = append(all, f.deploy(p, at))
 				}
 			}
@@ -178,7 +178,18 @@ func (f *fleet) fill(ctx context.Context, store ledger.Store, until time.Time) e
 			return err
 		}
 	}
-	// One started, and nothing was heard of it since.
+	// One has failed, and one started, and nothing was heard of it since.
+	failing := f.deploy(fleetProjects()[1], until.Add(-80*time.Minute))
+	failing.event.Environment, failing.event.Branch = "", "main"
+	failing.status, failing.reason = shipbell.Failure, fleetErrors[0]
+	now = failing.start
+	if err := f.record(ctx, l, failing.begin()); err != nil {
+		return err
+	}
+	now = failing.end
+	if err := f.record(ctx, l, failing.finish()); err != nil {
+		return err
+	}
 	frozen := f.deploy(frozenProject(), until.Add(-50*time.Minute))
 	now = frozen.start
 	if err := f.record(ctx, l, frozen.begin()); err != nil {

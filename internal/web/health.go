@@ -220,19 +220,10 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 
 // holders returns which replica delivers in which channel.
 func (s *Server) holders(ctx context.Context) (map[shipbell.ChannelID]shipbell.Replica, error) {
-	if s.Leases == nil {
+	if s.Holders == nil {
 		return nil, nil
 	}
-	leases, err := s.leases.get(ctx, lanesFor, s.Leases)
-	held := make(map[shipbell.LeaseName]shipbell.Replica)
-	for _, l := range leases {
-		held[l.Name] = l.Holder
-	}
-	holders := make(map[shipbell.ChannelID]shipbell.Replica)
-	for c, name := range s.Held {
-		holders[c] = held[name]
-	}
-	return holders, err
+	return s.held.get(ctx, lanesFor, s.Holders)
 }
 
 func describe(l shipbell.Lane, configured bool, now time.Time) laneHealth {

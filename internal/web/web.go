@@ -55,6 +55,9 @@ type Options struct {
 	// Routes are those of the other parts, such as the dashboard's. One with the
 	// path /{$} is shown to browsers in place of a text.
 	Routes []access.Route
+	// Explain shows people with a browser what a problem says to programs; nil tells
+	// them the same.
+	Explain func(w http.ResponseWriter, r *http.Request, status int, title, hint string)
 	// Match reports whether patterns of projects, of which there is at least one,
 	// let a project pass; nil lets whole names pass.
 	Match func(patterns []string, project string) bool
@@ -68,10 +71,8 @@ type Options struct {
 	Started  time.Time
 	// Now tells the time at which something is taken; nil means the system clock.
 	Now func() time.Time
-	// Leases returns who does what only one replica may; nil where there is one.
-	Leases func(context.Context) ([]shipbell.Lease, error)
-	// Held names the lease under which each channel is delivered to.
-	Held map[shipbell.ChannelID]shipbell.LeaseName
+	// Holders returns which replica delivers in which channel; nil where there is one.
+	Holders func(context.Context) (map[shipbell.ChannelID]shipbell.Replica, error)
 	// Replica is the name of this one; empty where there is one.
 	Replica shipbell.Replica
 	Log     *slog.Logger
@@ -83,7 +84,7 @@ type Server struct {
 	secret [sha256.Size]byte
 	check  remembered[struct{}]
 	lanes  remembered[[]shipbell.Lane]
-	leases remembered[[]shipbell.Lease]
+	held   remembered[map[shipbell.ChannelID]shipbell.Replica]
 }
 
 // New makes the web side.

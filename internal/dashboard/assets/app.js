@@ -107,7 +107,7 @@
     due = 0;
     asked = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { "X-Fragment": "1", ...(tag && { "If-None-Match": tag }) }, cache: "no-store", redirect: "manual" });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Fragment": "1", ...(tag && { "If-None-Match": tag }) }, cache: "no-store", redirect: "manual" });
       if (answer.type === "opaqueredirect") return location.reload(); // signed out, or it became part of another one
       if (answer.status >= 500) throw new Error(answer.status);
       const date = Date.parse(answer.headers.get("Date"));
@@ -123,7 +123,7 @@
   };
   // At most once a second, and less often where nobody looks or it matters little.
   const soon = (every = 1) => {
-    const at = Math.max(Date.now() + 80, asked + (document.hidden ? Math.max(every, 15) : every) * second);
+    const at = Math.max(Date.now() + 50 + Math.random() * 250, asked + (document.hidden ? Math.max(every, 15) : every) * second);
     due = due ? Math.min(due, at) : at;
   };
   const unfollow = () => { stream?.close(); stream = undefined; };

@@ -57,7 +57,7 @@ func (w *World) event(p project, id string, s shipbell.Source, status shipbell.S
 		Observation: shipbell.Observation{
 			Type: p.kind, Project: p.name, Environment: p.env, Status: status, Author: p.author, Branch: "main",
 			Commit: hash(n), CommitMessage: subjects[n%len(subjects)], RepositoryURL: "https://github.com/acme/" + p.name,
-			CI: "true", CommitTime: w.clock().Add(-time.Hour).UTC().Format(time.RFC3339),
+			CI: "true",
 		},
 	}
 }
@@ -112,6 +112,7 @@ func (t *teller) whole(p project, n int, ago time.Duration) {
 	id := fmt.Sprintf("build-%04x", 0xbeef+n*31)
 	took := p.took + time.Duration(n%9)*time.Second
 	e := t.w.event(p, id, shipbell.SourcePush, shipbell.Announced, n)
+	e.CommitTime = t.w.clock().Add(-ago - time.Duration(12+n*37%300)*time.Minute).UTC().Format(time.RFC3339)
 	t.tell(ago, e)
 	t.tell(ago-4*time.Second, t.w.event(p, id, shipbell.SourceBuilds, shipbell.InProgress, n))
 	end := t.w.event(p, id, shipbell.SourcePoll, shipbell.Success, n)
@@ -276,5 +277,27 @@ func (w *World) Step(ctx context.Context, i int) error {
 	}
 	t.tell(0, e)
 	t.deliver(0, Team)
+	return t.err
+}
+
+// Few tells a short history, of which each page can be read at a glance: one project
+// that is live, one that fails and one that is under way.
+func (w *World) Few(ctx context.Context) error {
+	t := teller{w: w, ctx: ctx}
+	api, checkout, docs := projects[0], projects[2], projects[8]
+	for i := range 3 { // so that it is known how long one usually takes
+		t.whole(docs, 1+i, time.Duration(30-8*i)*time.Hour)
+	}
+	t.whole(api, 12, 3*time.Hour)
+	t.deliver(2*time.Hour, Team)
+	e := w.event(checkout, "build-f001", shipbell.SourcePush, shipbell.Announced, 20)
+	t.tell(26*time.Minute, e)
+	e = w.event(checkout, "build-f001", shipbell.SourceExec, shipbell.Failure, 20)
+	e.Error, e.Log, e.LogURL = `✘ [ERROR] Could not resolve "./auth"`, buildLog, "https://github.com/acme/checkout/actions/runs/7"
+	t.tell(25*time.Minute, e)
+	t.tell(50*time.Second, w.event(docs, "build-a001", shipbell.SourcePush, shipbell.Announced, 21))
+	t.tell(47*time.Second, w.event(docs, "build-a001", shipbell.SourceBuilds, shipbell.InProgress, 21))
+	t.lanes()
+	t.doors()
 	return t.err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/dashboard"
+	"github.com/shipbell/shipbell/internal/insight"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/memory"
 )
@@ -90,7 +91,8 @@ func (w *World) Options() dashboard.Options {
 			Topic: {Name: "ops", Limits: []shipbell.Limit{minute}},
 		},
 		Hearings: func() []shipbell.Hearing { return w.Hearings },
-		URL:      "http://127.0.0.1:8787", TokenHint: "/var/lib/shipbell/token", Version: "v0.5.0", Now: w.Now,
+		Insights: insight.New(insight.Options{Ledger: w.Ledger, Now: w.Now}),
+		URL:      "http://127.0.0.1:8787", TokenHint: "in /var/lib/shipbell/token on the server", Version: "v0.5.0", Now: w.Now,
 	}
 }
 

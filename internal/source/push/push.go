@@ -80,12 +80,13 @@ type deployment struct {
 	Error         string `json:"error"`
 
 	// What a wrapper of the deployment knows beyond that.
-	Source       string   `json:"source"` // push or exec
-	CloudflareID string   `json:"cloudflareId"`
-	Script       string   `json:"script"`
-	DashboardURL string   `json:"dashboardUrl"`
-	Log          string   `json:"log"`
-	History      []string `json:"history"`
+	Source       string          `json:"source"` // push or exec
+	CloudflareID string          `json:"cloudflareId"`
+	Script       string          `json:"script"`
+	DashboardURL string          `json:"dashboardUrl"`
+	Log          string          `json:"log"`
+	History      []string        `json:"history"`
+	CommitTime   json.RawMessage `json:"commitTime"` // RFC 3339; what else it is, is ignored
 }
 
 const (
@@ -143,6 +144,7 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 		d.Environment = shipbell.Production
 	}
 
+	commitTime, commitTimeGiven := readCommitTime(d.CommitTime, now)
 	e := shipbell.Event{
 		Source:     source,
 		Keys:       d.keys(typ),
@@ -154,9 +156,10 @@ func Decode(body []byte, now time.Time) (shipbell.Event, error) {
 			Tag: d.Tag, VersionID: d.VersionID, URL: d.URL, LogURL: d.LogURL, RepositoryURL: d.RepositoryURL,
 			Error: d.Error, CI: ci,
 			Script: d.Script, DashboardURL: d.DashboardURL, Log: d.Log, History: strings.Join(d.History, "\n"),
+			CommitTime: commitTime,
 		},
 	}
-	e.ID = digest(e, given, d.CloudflareID)
+	e.ID = digest(e, given, d.CloudflareID, commitTimeGiven)
 	return e, nil
 }
 
@@ -203,7 +206,7 @@ func (d *deployment) keys(typ shipbell.ProjectType) []shipbell.Key {
 // that no two bodies run together to the same text. What was added to the format
 // later counts only where it is given, with its name: a body that was pushed
 // before keeps its digest.
-func digest(e shipbell.Event, at, cloudflareID string) shipbell.EventID {
+func digest(e shipbell.Event, at, cloudflareID, commitTime string) shipbell.EventID {
 	o := e.Observation
 	text := make([]byte, 0, 1024)
 	add := func(part string) {
@@ -222,7 +225,7 @@ func digest(e shipbell.Event, at, cloudflareID string) shipbell.EventID {
 	}
 	for _, later := range []struct{ name, value string }{
 		{"source", source}, {"cloudflareId", cloudflareID}, {"script", o.Script},
-		{"dashboardUrl", o.DashboardURL}, {"log", o.Log}, {"history", o.History},
+		{"dashboardUrl", o.DashboardURL}, {"log", o.Log}, {"history", o.History}, {"commitTime", commitTime},
 	} {
 		if later.value != "" {
 			add(later.name)
@@ -380,4 +383,29 @@ func readTime(v any, now time.Time) (at time.Time, given string, err error) {
 		return time.Time{}, "", bad
 	}
 	return time.Time{}, "", &Error{CodeType, "deployment.timestamp", bad.Hint}
+}
+
+// The range of a commit's time. Before Git there were no commits; what is later
+// than a day from now has a clock that is wrong by more than its zone.
+var earliestCommit = time.Date(2005, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const latestCommit = 24 * time.Hour
+
+// readCommitTime returns a commit's time, and for the digest how it was given: that
+// must not depend on when it is read. One that cannot be used is empty, because no
+// push is to be lost for it.
+func readCommitTime(v json.RawMessage, now time.Time) (kept, given string) {
+	var text string
+	if len(v) == 0 || json.Unmarshal(v, &text) != nil {
+		return "", ""
+	}
+	at, err := time.Parse(time.RFC3339, strings.TrimSpace(text))
+	if err != nil {
+		return "", ""
+	}
+	given = at.UTC().Format(time.RFC3339)
+	if at.Before(earliestCommit) || at.After(now.Add(latestCommit)) {
+		return "", given
+	}
+	return given, given
 }

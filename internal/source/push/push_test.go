@@ -177,6 +177,40 @@ func TestTimestamps(t *testing.T) {
 	}
 }
 
+// TestCommitTime: one that cannot be used is ignored, and loses no push.
+func TestCommitTime(t *testing.T) {
+	for text, want := range map[string]string{
+		`"2025-01-15T10:00:00Z"`:                               "2025-01-15T10:00:00Z",
+		`" 2025-01-15T11:00:00.5+01:00 "`:                      "2025-01-15T10:00:00Z",
+		`"2005-01-01T00:00:00Z"`:                               "2005-01-01T00:00:00Z",
+		`"2004-12-31T23:59:59Z"`:                               "",
+		`"` + now.Add(24*time.Hour).Format(time.RFC3339) + `"`: now.Add(24 * time.Hour).Format(time.RFC3339),
+		`"` + now.Add(25*time.Hour).Format(time.RFC3339) + `"`: "",
+		`"9999-12-31T23:59:59-23:00"`:                          "",
+		`"2025-01-15"`:                                         "",
+		`"yesterday"`:                                          "",
+		`""`:                                                   "",
+		`null`:                                                 "",
+		`1736937045`:                                           "",
+		`1e999`:                                                "",
+		`true`:                                                 "",
+		`["2025-01-15T10:00:00Z"]`:                             "",
+		`{"a":"\u0000"}`:                                       "",
+	} {
+		if e := decode(t, `{"deployment":{"projectName":"a","deploymentId":"1","commitTime":`+text+`}}`); e.CommitTime != want {
+			t.Errorf("%s: %q, want %q", text, e.CommitTime, want)
+		}
+	}
+	// A body that is read again later is the same event, also where its time can be
+	// used by then.
+	body := []byte(`{"deployment":{"projectName":"a","deploymentId":"1","commitTime":"` + now.Add(25*time.Hour).Format(time.RFC3339) + `"}}`)
+	early, _ := push.Decode(body, now)
+	late, err := push.Decode(body, now.Add(2*time.Hour))
+	if err != nil || early.ID != late.ID || late.CommitTime == "" {
+		t.Errorf("%s, then %s with %q, %v", early.ID, late.ID, late.CommitTime, err)
+	}
+}
+
 // TestIdentity: the same body is the same event at any time; one that says
 // anything else is not.
 func TestIdentity(t *testing.T) {
@@ -206,6 +240,7 @@ func TestIdentity(t *testing.T) {
 		`{"deployment":{"projectName":"a","deploymentId":"1","dashboardUrl":"x"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","log":"x"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","history":["x"]}}`,
+		`{"deployment":{"projectName":"a","deploymentId":"1","commitTime":"2025-01-15T10:30:45Z"}}`,
 		`{"deployment":{"projectName":"a","deploymentId":"1","branch":"a","commitHash":"b"}}`,
 	} {
 		if strings.Contains(body, `"deploymentId":""`) {
@@ -262,6 +297,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(contract))
 	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":1736937045000,"isCI":"1"}}`))
 	f.Add([]byte(`{"deployment":{"type":"page","projectName":"a","deploymentId":"1","source":"exec","cloudflareId":"` + cloudflareID + `","versionId":"` + versionID + `","log":"\u0000\n x","history":["a b",null,"\n"]}}`))
+	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","commitTime":"2025-01-15T11:30:45.5+01:00"}}`))
+	f.Add([]byte(`{"deployment":{"projectName":"a","deploymentId":"1","commitTime":[1e999]}}`))
 	f.Add([]byte(`{"deployment":{"projectName":"\u0000a","deploymentId":"\ud800","timestamp":""}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := push.Decode(body, now)
