@@ -75,6 +75,8 @@ type Card struct {
 	Usual time.Duration
 
 	took []time.Duration // of the newest that succeeded, the newest last
+	// known is the state once it was worked out; of a card that goes on it is empty.
+	known State
 }
 
 // State is what a card says in one word.
@@ -100,6 +102,8 @@ func States() []State {
 // State returns the card's state.
 func (c Card) State() State {
 	switch {
+	case c.known != "":
+		return c.known
 	case c.Frozen != nil:
 		return StateFrozen
 	case c.Failing():
@@ -203,7 +207,8 @@ func inOrder(cards map[Spot]Card, now time.Time) []Card {
 	places := make([]place, 0, len(cards))
 	for _, c := range cards {
 		c = c.current(now)
-		places = append(places, place{slices.Index(states, c.State()), len(all)})
+		c.known = c.State()
+		places = append(places, place{slices.Index(states, c.known), len(all)})
 		all = append(all, c)
 	}
 	slices.SortFunc(places, func(x, y place) int {

@@ -129,8 +129,9 @@ func TestAllAreTold(t *testing.T) {
 		for i := range 10 {
 			w.push(fmt.Sprint("b", i))
 		}
-		if got := w.next(readers[0]); got != "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9" {
-			t.Errorf("told %q", got)
+		b, err := readers[0].Next(t.Context())
+		if got := text(b); err != nil || got != "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9" || string(b.Encoded) != strings.ReplaceAll(got, " ", "") {
+			t.Errorf("told %q, and as one %q, %v", got, b.Encoded, err)
 		}
 	})
 }

@@ -196,8 +196,21 @@ func (b *bench) storePart(store ledger.Store, p past, from, to int64) error {
 		keys = append(keys, events[0].Keys...)
 	}
 	return store.Update(b.ctx, func(tx ledger.Tx) error {
-		for _, events := range heard {
-			if err := storeHeard(tx, events); err != nil {
+		opened := make([]shipbell.Deployment, len(heard))
+		for i, events := range heard {
+			d := shipbell.NewDeployment(events[0])
+			var err error
+			if d.ID, err = tx.Open(d); err == nil {
+				err = tx.AddEvent(d.ID, events[0])
+			}
+			if err != nil {
+				return err
+			}
+			opened[i] = d
+		}
+		// A store can add them all at once, as long as nothing is asked in between.
+		for i, d := range opened {
+			if err := storeRest(tx, d, heard[i]); err != nil {
 				return err
 			}
 		}
@@ -205,27 +218,19 @@ func (b *bench) storePart(store ledger.Store, p past, from, to int64) error {
 	}, keys...)
 }
 
-// storeHeard stores one deployment with all that was heard of it, and delivered.
-func storeHeard(tx ledger.Tx, events []shipbell.Event) error {
-	d := shipbell.NewDeployment(events[0])
-	id, err := tx.Open(d)
-	if err != nil {
-		return err
-	}
-	if err := tx.AddEvent(id, events[0]); err != nil {
-		return err
-	}
-	d.ID = id
+// storeRest stores what was heard of a deployment after it was opened, and that it
+// was delivered.
+func storeRest(tx ledger.Tx, d shipbell.Deployment, events []shipbell.Event) error {
 	for _, e := range events[1:] {
 		d = shipbell.Apply(d, e)
-		if err := errors.Join(tx.AddEvent(id, e), tx.Save(d)); err != nil {
+		if err := errors.Join(tx.AddEvent(d.ID, e), tx.Save(d)); err != nil {
 			return err
 		}
 	}
 	channel := shipbell.ChannelID(fmt.Sprintf("telegram:%d", group))
 	last := events[len(events)-1]
 	return errors.Join(
-		tx.PutAnnouncement(shipbell.Announcement{Deployment: id, Channel: channel, Wanted: d.Revision, Shown: d.Revision, Ref: "posted", Tries: 1}),
-		tx.KeepAttempt(shipbell.Attempt{Deployment: id, Channel: channel, Revision: d.Revision, At: last.At, Detail: "delivered"}),
+		tx.PutAnnouncement(shipbell.Announcement{Deployment: d.ID, Channel: channel, Wanted: d.Revision, Shown: d.Revision, Ref: "posted", Tries: 1}),
+		tx.KeepAttempt(shipbell.Attempt{Deployment: d.ID, Channel: channel, Revision: d.Revision, At: last.At, Detail: "delivered"}),
 	)
 }

@@ -14,7 +14,8 @@ import (
 
 // The policy of this file: a list is answered from one index, in its order. Of
 // several filters the one that most often leaves least names the index; the others
-// are compared row by row.
+// are compared row by row. Environment and status have an index together: each can be
+// half of all, and both together nothing.
 
 var (
 	insertListed = newInsert("listed", "id BIGINT, type INTEGER, project BIGINT, environment BIGINT, status INTEGER, author BIGINT, branch BIGINT, started_ms BIGINT, finished_ms BIGINT, committed_ms BIGINT, frozen INTEGER")
@@ -148,6 +149,12 @@ func scanBrief(row Row) (shipbell.Brief, error) {
 	return b, nil
 }
 
+// The columns that have an index together.
+const (
+	columnEnvironment = "environment"
+	columnStatus      = "status"
+)
+
 // condition is a part of a WHERE clause; %s stands for its argument.
 type condition struct {
 	column string
@@ -159,7 +166,7 @@ func (t *Tx) Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbe
 	var where []condition
 	// In this order, the first names the index.
 	for _, w := range []struct{ column, text string }{
-		{"author", f.Author}, {"branch", f.Branch}, {"project", f.Project}, {"environment", f.Environment},
+		{"author", f.Author}, {"branch", f.Branch}, {"project", f.Project}, {columnEnvironment, f.Environment},
 	} {
 		if w.text == "" {
 			continue
@@ -183,7 +190,7 @@ func (t *Tx) Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbe
 	// Each status has a list of its own in the index.
 	var all []shipbell.Brief
 	for _, s := range f.Status {
-		status := []condition{{"status", "=", int64(slices.Index(statusNumbers, s))}}
+		status := []condition{{columnStatus, "=", int64(slices.Index(statusNumbers, s))}}
 		briefs, err := t.briefs(slices.Concat(where, status, typ), f, after, n)
 		if err != nil {
 			return nil, err
@@ -213,7 +220,7 @@ func (t *Tx) briefs(where []condition, f shipbell.Filter, after shipbell.Positio
 	}
 	for i, w := range where {
 		plus := "+" // keeps an engine from taking another index than the first
-		if i == 0 {
+		if i == 0 || i == 1 && where[0].column == columnEnvironment && w.column == columnStatus {
 			plus = ""
 		}
 		and(plus+"l."+w.column+" "+w.test+" %s", w.arg)
