@@ -30,8 +30,7 @@ func (f Filter) Empty() bool { return len(f.Values()) == 0 }
 
 // Match reports whether a deployment passes.
 func (f Filter) Match(d Deployment) bool {
-	b := d.Brief()
-	return f.MatchBrief(b) &&
+	return f.fits(d.Type, d.Project, cmp.Or(d.Environment, Production), d.Status, d.StartedAt) &&
 		(f.Author == "" || f.Author == d.Author) &&
 		(f.Branch == "" || f.Branch == d.Branch) &&
 		f.matchText(d)
@@ -39,12 +38,16 @@ func (f Filter) Match(d Deployment) bool {
 
 // MatchBrief reports whether a deployment passes, as far as its brief tells.
 func (f Filter) MatchBrief(b Brief) bool {
-	return (f.Type == "" || f.Type == b.Type) &&
-		(f.Project == "" || f.Project == b.Project) &&
-		(f.Environment == "" || f.Environment == b.Environment) &&
-		(len(f.Status) == 0 || slices.Contains(f.Status, b.Status)) &&
-		(f.Since.IsZero() || !b.StartedAt.Before(f.Since)) &&
-		(f.Until.IsZero() || b.StartedAt.Before(f.Until))
+	return f.fits(b.Type, b.Project, b.Environment, b.Status, b.StartedAt)
+}
+
+func (f Filter) fits(t ProjectType, project, environment string, status Status, started time.Time) bool {
+	return (f.Type == "" || f.Type == t) &&
+		(f.Project == "" || f.Project == project) &&
+		(f.Environment == "" || f.Environment == environment) &&
+		(len(f.Status) == 0 || slices.Contains(f.Status, status)) &&
+		(f.Since.IsZero() || !started.Before(f.Since)) &&
+		(f.Until.IsZero() || started.Before(f.Until))
 }
 
 func (f Filter) matchText(d Deployment) bool {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,6 +212,44 @@ func TestStreamLivesOn(t *testing.T) {
 		l.mustNext(t, wire.EventDeployment)
 		if lived := time.Since(began); lived < 2*time.Minute {
 			t.Errorf("lived only %s", lived)
+		}
+	})
+}
+
+// TestManyAtOnce: who filters nothing is told the same as who lets all pass by a
+// filter, also where it does not fit into one write, and hears no end of it later.
+func TestManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.withFeed()
+		p := f.serve()
+		all, filtered := p.listen(t, ""), p.listen(t, "type=worker")
+		all.mustNext(t, wire.EventHere)
+		filtered.mustNext(t, wire.EventHere)
+		const changes = 400 // in one batch, of more than 64 KiB
+		for range changes {
+			f.record(nil)
+		}
+		told := make(chan []event)
+		for _, l := range []*listener{all, filtered} {
+			go func() {
+				var events []event
+				for range changes + 1 {
+					e, err := l.next()
+					if err != nil {
+						t.Error(err)
+					}
+					events = append(events, e)
+				}
+				told <- events
+			}()
+		}
+		a, b := <-told, <-told
+		if !slices.Equal(a, b) {
+			t.Error("one was told other things than the other")
+		}
+		if last := a[changes]; last.comment != "still here" || last.id != "" || a[changes-1].deployment(t).ID != changes {
+			t.Errorf("the last two are %+v and %+v", a[changes-1], last)
 		}
 	})
 }

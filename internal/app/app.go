@@ -159,8 +159,9 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 	if a.gate, err = a.makeGate(o, now); err != nil {
 		return err
 	}
+	routes, pages := a.looks(o, channels, now)
 	side := web.New(web.Options{
-		Ledger: a.ledger, Gate: a.gate, Routes: a.looks(o, channels, now), Match: matchProject, Channels: a.channels,
+		Ledger: a.ledger, Gate: a.gate, Routes: routes, Explain: pages.Fail, Match: matchProject, Channels: a.channels,
 		Hook: a.hook(o.Settings.WebhookSecret), Hearings: a.asks.hearings,
 		Version: o.Version, Started: now(), Now: now, Log: a.log,
 		Replica: a.replicas.name(), Holders: a.holders(),

@@ -13,7 +13,7 @@ import (
 )
 
 // looks are the parts of the server that show what there is: the API and the pages.
-func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time) []access.Route {
+func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time) ([]access.Route, *dashboard.Dashboard) {
 	budgets := make(map[shipbell.ChannelID]shipbell.Budget)
 	for _, c := range channels {
 		budgets[c.ID()] = c.Budget()
@@ -25,7 +25,7 @@ func (a *App) looks(o Options, channels []dispatch.Channel, now func() time.Time
 		Hearings: a.asks.hearings, URL: o.Settings.PublicURL, TokenHint: a.tokenHint(), Replica: a.replicas.name(),
 		Insights: insights, Holders: a.holders(), Now: now, Log: a.log, Version: o.Version,
 	})
-	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes())
+	return slices.Concat(a.api.Routes(), pages.Routes(), a.metrics.Routes()), pages
 }
 
 // tokenHint says where the token for pushes is.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +75,8 @@ type Card struct {
 	Usual time.Duration
 
 	took []time.Duration // of the newest that succeeded, the newest last
+	// known is the state once it was worked out; of a card that goes on it is empty.
+	known State
 }
 
 // State is what a card says in one word.
@@ -99,6 +102,8 @@ func States() []State {
 // State returns the card's state.
 func (c Card) State() State {
 	switch {
+	case c.known != "":
+		return c.known
 	case c.Frozen != nil:
 		return StateFrozen
 	case c.Failing():
@@ -147,6 +152,9 @@ type Board struct {
 	ready   chan struct{}
 	early   []ledger.News // told before the ledger was read
 	loaded  bool
+
+	ordering sync.Mutex // held while order is used; taken before mu
+	order    order
 }
 
 // New makes a board.
@@ -165,32 +173,56 @@ func (b *Board) Ready() <-chan struct{} { return b.ready }
 
 // Cards returns all cards in the order in which people should see them: by state,
 // and among equals the one with the newest deployment first; and a version that
-// grows when a card changes.
+// grows when a card changes. The caller must not change them: they are made once
+// for all who ask before the next change.
 func (b *Board) Cards() ([]Card, int64) {
-	b.mu.RLock()
-	cards := make([]Card, 0, len(b.cards))
+	b.ordering.Lock()
+	defer b.ordering.Unlock()
 	now := b.Now()
-	for _, c := range b.cards {
-		cards = append(cards, c.current(now))
-	}
-	version := b.version
-	b.mu.RUnlock()
-	states := States()
-	slices.SortFunc(cards, func(x, y Card) int {
-		return cmp.Or(
-			cmp.Compare(slices.Index(states, x.State()), slices.Index(states, y.State())),
-			y.Last.StartedAt.Compare(x.Last.StartedAt),
-			cmp.Compare(x.Project, y.Project), cmp.Compare(x.Environment, y.Environment), cmp.Compare(x.Type, y.Type),
-		)
-	})
-	return cards, version
-}
-
-// Version returns the version that Cards would.
-func (b *Board) Version() int64 {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.version
+	if o := b.order; o.version != b.version || o.at.IsZero() || now.Before(o.at) || now.Sub(o.at) >= orderFor {
+		b.order = order{cards: inOrder(b.cards, now), version: b.version, at: now}
+	}
+	return b.order.cards, b.order.version
+}
+
+// orderFor is how long cards are kept in order although nothing changed: with the
+// time what is under way is not any more.
+const orderFor = time.Second
+
+// order is the cards in order, as they were at a time.
+type order struct {
+	cards   []Card
+	version int64
+	at      time.Time
+}
+
+// inOrder returns the cards in order. They are large: what is sorted is where they
+// stand.
+func inOrder(cards map[Spot]Card, now time.Time) []Card {
+	states := States()
+	all := make([]Card, 0, len(cards))
+	type place struct{ state, card int }
+	places := make([]place, 0, len(cards))
+	for _, c := range cards {
+		c = c.current(now)
+		c.known = c.State()
+		places = append(places, place{slices.Index(states, c.known), len(all)})
+		all = append(all, c)
+	}
+	slices.SortFunc(places, func(x, y place) int {
+		a, b := &all[x.card], &all[y.card]
+		return cmp.Or(
+			cmp.Compare(x.state, y.state), b.Last.StartedAt.Compare(a.Last.StartedAt),
+			strings.Compare(a.Project, b.Project), strings.Compare(a.Environment, b.Environment), strings.Compare(string(a.Type), string(b.Type)),
+		)
+	})
+	sorted := make([]Card, len(all))
+	for i, p := range places {
+		sorted[i] = all[p.card]
+	}
+	return sorted
 }
 
 // Card returns the card of a spot, or [shipbell.ErrNotFound].
@@ -207,6 +239,9 @@ func (b *Board) Card(s Spot) (Card, error) {
 // current leaves out what is not to be taken for under way any more, and what is
 // frozen: it does not move.
 func (c Card) current(now time.Time) Card {
+	if len(c.UnderWay) == 0 {
+		return c
+	}
 	c.UnderWay = slices.DeleteFunc(slices.Clone(c.UnderWay), func(d shipbell.Deployment) bool {
 		old := abandoned
 		if d.Status == shipbell.Announced {

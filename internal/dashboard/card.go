@@ -26,6 +26,7 @@ type card struct {
 	UnderWay     []passage
 	More         int // under way, not shown
 	Failed       *fault
+	Earlier      *version // the last failure, where something newer went live
 	Frozen       *fault
 	Last         *version // where nothing is live
 }
@@ -107,8 +108,13 @@ func newCard(c board.Card, now time.Time) card {
 	if c.Frozen != nil {
 		o.Frozen = newFault(*c.Frozen)
 	}
-	if c.Failing() && (c.Frozen == nil || c.Frozen.ID != c.Failed.ID) {
+	switch {
+	case c.Failed == nil, c.Frozen != nil && c.Frozen.ID == c.Failed.ID:
+	case c.Failing():
 		o.Failed = newFault(*c.Failed)
+	default:
+		v := newVersion(*c.Failed)
+		o.Earlier = &v
 	}
 	return o
 }

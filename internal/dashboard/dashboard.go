@@ -43,10 +43,8 @@ type Board interface {
 	// Ready is closed once the cards are known.
 	Ready() <-chan struct{}
 	// Cards returns the cards in the order in which people should see them, and a
-	// version that grows when one changes.
+	// version that grows when one changes. They must not be changed.
 	Cards() ([]board.Card, int64)
-	// Version returns the version that Cards would.
-	Version() int64
 }
 
 // Doors lets people in.
@@ -97,7 +95,6 @@ type Dashboard struct {
 	assets  assets
 	pages   pages
 	cards   cardCache
-	known   snapshot
 	lanes   lately[[]shipbell.Lane]
 	holders lately[map[shipbell.ChannelID]shipbell.Replica]
 	zip     compress.Pool

@@ -48,7 +48,9 @@ type frame struct {
 	// Refresh is after how many seconds it does so without any; 0 for never.
 	Refresh int
 	Notice  notice
-	Body    any
+	// Feed is the address of what the page shows as a feed; empty for none.
+	Feed string
+	Body any
 
 	// The rest is filled in by show.
 	Class    string // the name of the page
@@ -66,6 +68,12 @@ type frame struct {
 // summary counts the cards by state.
 type summary struct {
 	Cards, Frozen, Failing, UnderWay, Live, Announced, Unknown int
+}
+
+// snapshot returns the cards, which are not to be changed, and their counts.
+func (d *Dashboard) snapshot() ([]board.Card, summary) {
+	cards, _ := d.Board.Cards()
+	return cards, summarize(cards)
 }
 
 func summarize(cards []board.Card) summary {

@@ -31,6 +31,14 @@ type listPage struct {
 	Older    string
 }
 
+// feedOf is the feed of what a filter lets pass.
+func feedOf(f shipbell.Filter) string {
+	if query := f.Values().Encode(); query != "" {
+		return "/feed.atom?" + query
+	}
+	return "/feed.atom"
+}
+
 // dayGroup is the deployments that started on one day.
 type dayGroup struct {
 	Key, Title string
@@ -96,7 +104,7 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 		last.Rows = append(last.Rows, newRow(dep))
 	}
 	p.turn(v, after, found.Next)
-	d.show(w, r, http.StatusOK, "deployments", frame{Title: "Deployments", Nav: pathDeployments, Live: liveAll, Body: p})
+	d.show(w, r, http.StatusOK, "deployments", frame{Title: "Deployments", Nav: pathDeployments, Live: liveAll, Feed: feedOf(f), Body: p})
 }
 
 // turn says where the parts before and behind this one are. A list can be read on

@@ -55,9 +55,12 @@ type Event struct {
 	Encoded []byte
 }
 
-// Batch is what happened since the last one.
+// Batch is what happened since the last one. Readers share it: nobody changes it.
 type Batch struct {
 	Events []Event
+	// Encoded is all events' one after the other, for those who pass on every one; it
+	// can be missing where there are events.
+	Encoded []byte
 	// At is the cursor behind the batch.
 	At shipbell.Cursor
 	// Lost is set when changes are missing before At: the reader was too slow, or
@@ -172,7 +175,11 @@ func (f *Feed) read(ctx context.Context) bool {
 		return false
 	}
 	f.First(news)
-	f.publish(Batch{Events: f.events(news), At: at})
+	b := Batch{Events: f.events(news), At: at}
+	for _, e := range b.Events {
+		b.Encoded = append(b.Encoded, e.Encoded...)
+	}
+	f.publish(b)
 	return len(news) > 0
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -66,19 +68,23 @@ func walk(tx Tx, f shipbell.Filter, after shipbell.Position, n int) (List, error
 		if err != nil {
 			return list, err
 		}
+		read, err := tx.Read(idsOf(briefs), f.Text)
+		if err != nil {
+			return list, err
+		}
 		for _, b := range briefs {
 			if len(list.Deployments) == n {
 				list.Next = after
 				return list, nil
 			}
-			d, err := tx.Deployment(b.ID)
-			if err != nil {
-				return list, err
-			}
 			after = b.Position()
-			if f.Text == "" || f.Match(d) {
-				list.Deployments = append(list.Deployments, d)
+			if len(read) == 0 || read[0].ID != b.ID {
+				continue // it does not have the text
 			}
+			if f.Text == "" || f.Match(read[0]) {
+				list.Deployments = append(list.Deployments, read[0])
+			}
+			read = read[1:]
 		}
 		if len(briefs) < batch {
 			return list, nil
@@ -88,6 +94,14 @@ func walk(tx Tx, f shipbell.Filter, after shipbell.Position, n int) (List, error
 			return list, nil
 		}
 	}
+}
+
+func idsOf(briefs []shipbell.Brief) []shipbell.DeploymentID {
+	ids := make([]shipbell.DeploymentID, len(briefs))
+	for i, b := range briefs {
+		ids[i] = b.ID
+	}
+	return ids
 }
 
 // Briefs returns at most n briefs as List returns deployments. The filter's Text
@@ -227,12 +241,24 @@ func (l *Ledger) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]N
 		for i, c := range changes {
 			last[c.Deployment] = i
 		}
+		read, err := tx.Read(slices.Sorted(maps.Keys(last)), "")
+		if err != nil {
+			return err
+		}
+		now := make(map[shipbell.DeploymentID]shipbell.Deployment, len(read))
+		for _, d := range read {
+			now[d.ID] = d
+		}
 		for i, c := range changes {
 			next = c.At
 			if last[c.Deployment] != i {
 				continue
 			}
-			changed, err := newsOf(tx, c)
+			if d, ok := now[c.Deployment]; ok {
+				all = append(all, News{At: c.At, Deployment: d})
+				continue
+			}
+			changed, err := goneOf(tx, c)
 			if err != nil {
 				return err
 			}
@@ -246,11 +272,8 @@ func (l *Ledger) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]N
 	return all, next, nil
 }
 
-func newsOf(tx Tx, c shipbell.Change) (News, error) {
-	d, err := tx.Deployment(c.Deployment)
-	if !errors.Is(err, shipbell.ErrNotFound) {
-		return News{At: c.At, Deployment: d}, err
-	}
+// goneOf tells of a deployment that is not there any more.
+func goneOf(tx Tx, c shipbell.Change) (News, error) {
 	changed := News{At: c.At, Was: c.Deployment}
 	into, err := tx.Merged(c.Deployment)
 	if err == nil {

@@ -181,6 +181,10 @@ type Lists interface {
 	// Briefs returns at most n deployments that pass the filter, but for its Text,
 	// and stand behind the position, in the order of a list.
 	Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbell.Brief, error)
+	// Read returns the deployments with these numbers, in this order; one that is not
+	// there is left out. With a text, one that has it in none of its fields may be left
+	// out as well: looking for something rare is then cheap.
+	Read(ids []shipbell.DeploymentID, text string) ([]shipbell.Deployment, error)
 	// Places returns every place that has ever had a deployment, in no order.
 	Places() ([]shipbell.Place, error)
 	// Change notes in the feed that something visible of a deployment changed. That

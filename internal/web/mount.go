@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,12 +52,16 @@ func (s *Server) Handler() http.Handler {
 		paths[route.Path] = append(paths[route.Path], route)
 	}
 	mux := http.NewServeMux()
-	for path, routes := range paths {
-		mux.Handle(path, s.behind(routes))
+	for at, routes := range paths {
+		mux.Handle(at, s.behind(routes))
 	}
 	if _, taken := paths["/"]; !taken {
-		mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Content-Type-Options", "nosniff")
+			if s.Explain != nil && prefersHTML(r) {
+				s.Explain(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped, or from another version.")
+				return
+			}
 			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
 		})
 	}
@@ -124,26 +129,30 @@ func prefersHTML(r *http.Request) bool {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route access.Route, err error) {
 	var unavailable *access.Unavailable
 	var unlisted *access.Unlisted
+	look := r.Method == http.MethodGet || r.Method == http.MethodHead
 	contract := route.Path == notifyPath || route.Path == statePath
-	person := route.Page && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 	switch {
 	case errors.As(err, &unavailable):
 		s.Log.Error("could not find out who makes a request", "error", err, "path", r.URL.Path)
 		w.Header().Set("Retry-After", "1")
-		fail(w, http.StatusServiceUnavailable, problem{Error: "Not known who you are", Code: "access_unavailable", Hint: unavailable.Hint})
+		s.tell(w, r, http.StatusServiceUnavailable, problem{Error: "Not known who you are", Code: "access_unavailable", Hint: unavailable.Hint})
 	case errors.Is(err, access.ErrCrossOrigin):
-		fail(w, http.StatusForbidden, problem{Error: "Cross-site request", Code: "cross_origin", Hint: "another web site made this browser ask; do it on a page of this server"})
+		s.tell(w, r, http.StatusForbidden, problem{Error: "Cross-site request", Code: "cross_origin", Hint: "another web site made this browser ask; do it on a page of this server"})
 	case errors.As(err, &unlisted):
 		s.Log.Warn("refused a workflow of another repository", "repository", unlisted.Name, "id", unlisted.ID)
-		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_repository", Hint: unlisted.Error()})
+		s.tell(w, r, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_repository", Hint: unlisted.Error()})
 	case errors.Is(err, access.ErrForbidden):
-		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden", Hint: "this needs a token of scope " + string(route.Need)})
-	case errors.Is(err, access.ErrStranger) && person:
-		http.Redirect(w, r, SignInPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		s.tell(w, r, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden", Hint: "this needs a token of scope " + string(route.Need)})
+	case errors.Is(err, access.ErrStranger) && route.Page && (look || prefersHTML(r)):
+		next := r.URL.RequestURI()
+		if !look {
+			next = path.Dir(r.URL.Path) // the page that has the button
+		}
+		http.Redirect(w, r, SignInPath+"?next="+url.QueryEscape(next), http.StatusSeeOther)
 	case contract:
 		s.refuseToken(w, r, err)
 	case errors.Is(err, access.ErrWrong) && s.Gate.Mistake(r) != nil:
-		s.turnAway(w)
+		s.turnAway(w, r)
 	default:
 		s.challenge(w, r)
 	}
@@ -156,14 +165,14 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Sec-Fetch-Mode") == "" {
 		w.Header().Add("WWW-Authenticate", `Basic realm="shipbell"`)
 	}
-	fail(w, http.StatusUnauthorized, problem{Error: "Unauthorized", Code: "unauthorized", Hint: "send a token as Authorization: Bearer, or as the password of Basic; shipbell token make makes one"})
+	s.tell(w, r, http.StatusUnauthorized, problem{Error: "Unauthorized", Code: "unauthorized", Hint: "send a token as Authorization: Bearer, or as the password of Basic; shipbell token make makes one"})
 }
 
 // refuseToken answers a wrong token in the words of the contract, late when its
 // address has sent many.
 func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) {
 	if s.Gate.Mistake(r) != nil {
-		s.turnAway(w)
+		s.turnAway(w, r)
 		return
 	}
 	s.Log.Warn("refused a wrong or missing token", "path", r.URL.Path, "address", access.Address(r), "reason", why)
@@ -173,8 +182,17 @@ func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) 
 	_, _ = io.WriteString(w, "Unauthorized")
 }
 
-func (s *Server) turnAway(w http.ResponseWriter) {
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", tarpitSeconds)
 	w.Header().Set("Connection", "close")
-	fail(w, http.StatusTooManyRequests, problem{Error: "Too many requests", Code: "too_many_wrong_tokens", Hint: "this address sent many wrong tokens; wait a moment"})
+	s.tell(w, r, http.StatusTooManyRequests, problem{Error: "Too many requests", Code: "too_many_wrong_tokens", Hint: "this address sent many wrong tokens; wait a moment"})
+}
+
+// tell says what is wrong, to people on a page.
+func (s *Server) tell(w http.ResponseWriter, r *http.Request, status int, p problem) {
+	if s.Explain != nil && prefersHTML(r) {
+		s.Explain(w, r, status, p.Error, p.Hint)
+		return
+	}
+	fail(w, status, p)
 }

@@ -34,6 +34,10 @@ func newGuarded(t *testing.T) *guarded {
 	}
 	g.server = web.New(web.Options{
 		Ledger: g.ledger, Gate: access.New(access.Options{Ledger: g.ledger, PushToken: token}), Version: "1.2.3",
+		Explain: func(w http.ResponseWriter, _ *http.Request, status int, title, hint string) {
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, "page: %s: %s", title, hint)
+		},
 		Match: func(patterns []string, project string) bool {
 			for _, p := range patterns {
 				if ok, _ := path.Match(p, project); ok {
@@ -108,6 +112,10 @@ func TestMounted(t *testing.T) {
 		{"GET /deployments/1", []string{"Authorization", as("wrong")}, unauthorized},
 		{"GET /deployments/1", []string{"Authorization", as(g.read)}, "200 a page for wall"},
 		{"POST /lanes/resume", nil, unauthorized},
+		{"POST /lanes/resume", []string{"Accept", html}, "303 /signin?next=%2Flanes"},
+		{"POST /lanes/resume", []string{"Accept", html, "Authorization", as(g.read)}, "403 page: Forbidden: this needs a token of scope admin"},
+		{"GET /elsewhere", []string{"Accept", html}, "404 page: There is no such page: "},
+		{"GET /elsewhere", nil, `404 {"error":"Not found"`},
 		{"GET /signin", nil, "200 a form for "},
 		{"GET /signin", []string{"Authorization", as(g.read)}, "200 a form for wall"},
 		{"POST /signin", nil, "200 a session for "},

@@ -55,6 +55,9 @@ type Options struct {
 	// Routes are those of the other parts, such as the dashboard's. One with the
 	// path /{$} is shown to browsers in place of a text.
 	Routes []access.Route
+	// Explain shows people with a browser what a problem says to programs; nil tells
+	// them the same.
+	Explain func(w http.ResponseWriter, r *http.Request, status int, title, hint string)
 	// Match reports whether patterns of projects, of which there is at least one,
 	// let a project pass; nil lets whole names pass.
 	Match func(patterns []string, project string) bool

@@ -1,10 +1,27 @@
 package main
 
+import (
+	"strconv"
+	"time"
+)
+
 // contractBody appends the request of the contract, with an id of its own for
 // each n.
 func contractBody(b []byte, n int64) []byte {
+	return bodyWith(b, func(b []byte) []byte { return appendUUID(b, uint64(n)) })
+}
+
+// timedBody is the same with an id that says when it was made.
+func timedBody(b []byte, n int64) []byte {
+	return bodyWith(b, func(b []byte) []byte {
+		b = strconv.AppendUint(b, mix(uint64(n)), 36)
+		return strconv.AppendInt(append(b, '.'), time.Now().UnixNano(), 10)
+	})
+}
+
+func bodyWith(b []byte, id func([]byte) []byte) []byte {
 	b = append(b, `{"deployment":{"type":"worker","projectName":"api-service","deploymentId":"`...)
-	b = appendUUID(b, uint64(n))
+	b = id(b)
 	return append(b, `","branch":"feature/add-auth","commitHash":"abc123def4567890abc123def4567890abc12345","commitMessage":"Add JWT authentication\n\nImplemented:\n- Token generation\n- Token validation\n- Refresh tokens","author":"dev@example.com","timestamp":"2025-01-15T10:30:45Z","environment":"production","isCI":true}}`...)
 }
 

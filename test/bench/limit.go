@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,9 +17,10 @@ import (
 	"github.com/shipbell/shipbell/internal/web"
 )
 
-// Two servers that show what this machine and Go's HTTP server leave to be
-// reached. Both are Shipbell's web side with another ledger behind it; bench
-// starts itself to serve them, so that each is a process of its own.
+// Servers that show what this machine and Go's HTTP server leave to be
+// reached. Two are Shipbell's web side with another ledger behind it, one writes as
+// many bytes as it is asked for; bench starts itself to serve them, so that each is a
+// process of its own.
 
 // nothing is a ledger that takes everything and keeps nothing. With it the web
 // side is the bare handler: it checks the token, decodes and answers.
@@ -88,11 +90,14 @@ func (l *logFile) write() {
 }
 
 // serveLimit serves the bare handler, or the log handler where path names its
-// file. It ends with the process.
+// file, or bytes. It ends with the process.
 func serveLimit(address, path string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
+	}
+	if path == onlyBytes {
+		return serveBytes(listener)
 	}
 	options := web.Options{Ledger: nothing{}, Gate: access.New(access.Options{PushToken: token}), Started: time.Now()}
 	if path != "" {
@@ -112,6 +117,22 @@ func (b *bench) startBare() (*process, error) { return b.startLimit("") }
 
 // startLog starts the log handler.
 func (b *bench) startLog() (*process, error) { return b.startLimit(b.scratch("log")) }
+
+// startBytes starts the server that writes as many bytes as the path says.
+func (b *bench) startBytes() (*process, error) { return b.startLimit(onlyBytes) }
+
+// onlyBytes stands where the file of the log handler's stands.
+const onlyBytes = "bytes"
+
+// serveBytes answers /N with N bytes, as a page that is kept ready would be.
+func serveBytes(listener net.Listener) error {
+	body := make([]byte, 1<<20)
+	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Path[1:])
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(body[:min(n, len(body))])
+	}))
+}
 
 func (b *bench) startLimit(path string) (*process, error) {
 	self, err := os.Executable()

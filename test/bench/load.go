@@ -33,6 +33,10 @@ type load struct {
 	target
 	connections int
 	first       int64 // the number of the first body
+	// every has a request begin at a constant rate, whatever becomes of those before
+	// it, as far as there is a connection for it; a latency counts from when it should
+	// have begun. Zero begins the next when the last was answered.
+	every time.Duration
 }
 
 // result is what a load came to.
@@ -53,8 +57,17 @@ func (r result) quantile(q float64) time.Duration {
 	return r.latencies[min(int(q*float64(len(r.latencies))), len(r.latencies)-1)]
 }
 
+// sorted returns the result with its latencies in order.
+func (r result) sorted() result {
+	slices.Sort(r.latencies)
+	return r
+}
+
 // run sends for the given time.
 func (l load) run(d time.Duration) (result, error) {
+	if l.every > 0 {
+		return l.runN(int64(d / l.every))
+	}
 	return l.send(func(_ int64, start time.Time) bool { return time.Since(start) < d })
 }
 
@@ -71,9 +84,17 @@ func (l load) send(more func(sent int64, start time.Time) bool) (result, error) 
 	start := time.Now()
 	for c := range l.connections {
 		group.Go(func() {
-			took, err := l.connection(l.urls[c%len(l.urls)], &refused, func() (int64, bool) {
+			took, err := l.connection(l.urls[c%len(l.urls)], &refused, func() (int64, time.Time, bool) {
 				n := next.Add(1) - 1
-				return l.first + n, failure.Load() == nil && more(n, start)
+				if failure.Load() != nil || !more(n, start) {
+					return 0, time.Time{}, false
+				}
+				due := time.Now()
+				if l.every > 0 {
+					due = start.Add(time.Duration(n) * l.every)
+					time.Sleep(time.Until(due))
+				}
+				return l.first + n, due, true
 			})
 			latencies[c] = took
 			if err != nil {
@@ -91,14 +112,14 @@ func (l load) send(more func(sent int64, start time.Time) bool) (result, error) 
 	return r, nil
 }
 
-// connection sends one request after the other until next says that it is
-// enough.
-func (l load) connection(url string, refused *atomic.Int64, next func() (int64, bool)) (latencies []time.Duration, err error) {
+// connection sends one request after the other, when next says that it is due,
+// until it says that it is enough.
+func (l load) connection(url string, refused *atomic.Int64, next func() (int64, time.Time, bool)) (latencies []time.Duration, err error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
 	var body []byte
 	for {
-		n, ok := next()
+		n, start, ok := next()
 		if !ok {
 			return latencies, nil
 		}
@@ -108,7 +129,6 @@ func (l load) connection(url string, refused *atomic.Int64, next func() (int64, 
 			return latencies, err
 		}
 		maps.Copy(request.Header, l.header)
-		start := time.Now()
 		answer, err := client.Do(request)
 		if err != nil {
 			return latencies, err

@@ -55,11 +55,15 @@ var parts = []struct {
 	{"delivery", (*bench).delivery},
 	{"history", (*bench).history},
 	{"replicas", (*bench).replicas},
+	{"pages", (*bench).pages},
+	{"readers", (*bench).readers},
 }
 
 func main() {
 	limit := flag.String("limit", "", "serve the bare handler on this `address` (used by bench itself)")
 	log := flag.String("log", "", "with -limit: serve the log handler, which writes this `file`")
+	read := flag.String("readers", "", "read the events of the server with this `URL` (used by bench itself)")
+	many := flag.Int("count", streams, "with -readers: how many `streams`")
 	only := flag.String("only", "", "measure one `part` only: "+partNames())
 	b := &bench{next: 1 << 40}
 	flag.DurationVar(&b.turn, "time", 5*time.Second, "length of one turn of load")
@@ -73,6 +77,10 @@ func main() {
 	flag.Parse()
 	if *limit != "" {
 		exitOn(serveLimit(*limit, *log))
+		return
+	}
+	if *read != "" {
+		exitOn(serveReaders(*read, *many))
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

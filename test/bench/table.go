@@ -47,6 +47,13 @@ func below(bound, value float64, unit string) goal {
 	return goal{fmt.Sprintf("< %g%s", bound, unit), value < bound}
 }
 
+func atMost(bound, value float64, unit string) goal {
+	return goal{fmt.Sprintf("≤ %g%s", bound, unit), value <= bound}
+}
+
+// both is kept where each of two goals is.
+func both(a, b goal) goal { return goal{a.text + ", " + b.text, a.kept && b.kept} }
+
 func writeTable(out io.Writer, rows []row) error {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
@@ -88,6 +95,8 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Micros
 func perSecond(f float64) string { return fmt.Sprintf("%.0f/s", f) }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/mb) }
+
+func kilobytes(bytes int64) string { return fmt.Sprintf("%.1f kB", float64(bytes)/1000) }
 
 const mb = 1_000_000
 

@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"ListByEachFilter", listByEachFilter},
 		{"ListFollowsChanges", listFollowsChanges},
 		{"ListBySearch", listBySearch},
+		{"ReadMany", readMany},
 		{"FeedOfChanges", feedOfChanges},
 		{"FeedTellsMerges", feedTellsMerges},
 		{"ReplayPostsAnew", replayPostsAnew},

@@ -131,9 +131,9 @@ func listBySearch(s *suite) {
 	for i := range 5 {
 		s.record(Push(fmt.Sprint("d", i), at(time.Duration(i)*time.Minute)), ledger.Opened)
 	}
-	s.record(Push("other", func(e *shipbell.Event) { e.CommitMessage = "Mend the \"<Checkout>\" ÄÖÜ" }), ledger.Opened)
+	s.record(Push("other", func(e *shipbell.Event) { e.CommitMessage = "Mend the \"<Checkout>\" ÄÖÜ \u212aelvin\na\nb" }), ledger.Opened)
 	for text, want := range map[string][]string{
-		"checkout": {"other"}, "\"<che": {"other"}, "äöü": {"other"}, "D3": {"d3"}, "OTHER": {"other"}, "nothing such": {},
+		"checkout": {"other"}, "\"<che": {"other"}, "äöü": {"other"}, "checkout>\" äÖü kelvi": {"other"}, "a\nb": {"other"}, "kelvin": {"other"}, "a b": {}, "D3": {"d3"}, "OTHER": {"other"}, "nothing such": {},
 		"feature/add": {"d4", "d3", "d2", "d1", "other", "d0"},
 	} {
 		got, next := s.list(shipbell.Filter{Text: text}, shipbell.Position{}, 10)
@@ -144,6 +144,39 @@ func listBySearch(s *suite) {
 	s.equal("first page", first, []string{"d4", "d3"})
 	second, _ := s.list(shipbell.Filter{Text: "feature"}, next, 2)
 	s.equal("second page", second, []string{"d2", "d1"})
+}
+
+// readMany: what is read together is what is read one by one.
+func readMany(s *suite) {
+	for i := range 150 {
+		s.record(Push(fmt.Sprint("d", i)), ledger.Opened)
+	}
+	for i := range 75 { // half of them have more than their first event
+		s.record(Push(fmt.Sprint("d", 2*i), outcome(shipbell.Failure)), ledger.Changed)
+	}
+	s.record(tie("d1", "d2"), ledger.Changed)
+	s.must(s.store.View(s.Context(), func(tx ledger.Tx) error {
+		for _, n := range []int{0, 1, 2, 9, 63, 64, 65, 150} {
+			var ids []shipbell.DeploymentID
+			var want []shipbell.Deployment
+			for id := shipbell.DeploymentID(n); id > 0; id-- {
+				ids = append(ids, id)
+				d, err := tx.Deployment(id)
+				if errors.Is(err, shipbell.ErrNotFound) {
+					continue
+				}
+				s.must(err)
+				want = append(want, d)
+			}
+			got, err := tx.Read(ids, "")
+			s.must(err)
+			s.equal(fmt.Sprint("read ", n), len(got), len(want))
+			for i := range want {
+				s.equal("read", got[i], want[i])
+			}
+		}
+		return nil
+	}))
 }
 
 // news returns what the feed tells behind a cursor.

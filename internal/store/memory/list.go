@@ -30,6 +30,16 @@ func (t *tx) Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbe
 	return briefs[:min(n, len(briefs))], nil
 }
 
+func (t *tx) Read(ids []shipbell.DeploymentID, _ string) ([]shipbell.Deployment, error) {
+	var found []shipbell.Deployment
+	for _, id := range ids {
+		if d, ok := t.deployments[id]; ok {
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
 func (t *tx) Places() ([]shipbell.Place, error) {
 	places := make(map[shipbell.Place]bool)
 	for _, d := range t.deployments {

@@ -46,12 +46,17 @@ func (t *Tx) Deployment(id shipbell.DeploymentID) (shipbell.Deployment, error) {
 	if err != nil {
 		return shipbell.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
 	}
+	return whole(d, id, revision, recorded), nil
+}
+
+// whole adds to what a document says what stands beside it.
+func whole(d shipbell.Deployment, id shipbell.DeploymentID, revision, recorded int64) shipbell.Deployment {
 	d.ID, d.Revision, d.RecordedAt = id, shipbell.Revision(revision), fromMS(recorded)
 	if d.Status.Final() && len(d.Outcomes) == 0 {
 		// Schema 2 knew one outcome, and only build steps told one.
 		d.Outcomes = []shipbell.Outcome{{Source: shipbell.SourcePush, Status: d.Status, At: d.FinishedAt, Error: d.Error}}
 	}
-	return d, nil
+	return d
 }
 
 // fromFirstEvent makes a deployment that was stored without its merged view.
@@ -189,15 +194,7 @@ func (t *Tx) Recent(typ shipbell.ProjectType, names []string, n int, unnamed boo
 		}
 	}
 	slices.SortFunc(ids, func(a, b shipbell.DeploymentID) int { return cmp.Compare(b, a) })
-	all := make([]shipbell.Deployment, 0, min(n, len(ids)))
-	for _, id := range ids[:min(n, len(ids))] {
-		d, err := t.Deployment(id)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	return all, nil
+	return t.Read(ids[:min(n, len(ids))], "")
 }
 
 // allNamed reports whether a build step named every deployment.
@@ -285,18 +282,24 @@ func (t *Tx) notAdded(base int64) error {
 const eventColumns = `source, event_id, at_ms, received_ms, doc`
 
 func scanEvent(row Row) (shipbell.Event, error) {
-	var e shipbell.Event
 	var at, received int64
-	var doc []byte
-	if err := row.Scan(&e.Source, &e.ID, &at, &received, &doc); err != nil {
+	var source, id, doc []byte
+	if err := row.Scan(&source, &id, &at, &received, &doc); err != nil {
 		return shipbell.Event{}, err
 	}
-	d := eventDoc{}
+	return eventOf(source, id, at, received, doc)
+}
+
+// eventOf makes an event of its row.
+func eventOf(source, id []byte, at, received int64, doc []byte) (shipbell.Event, error) {
+	var d eventDoc
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return shipbell.Event{}, err
 	}
-	e.At, e.ReceivedAt, e.Keys, e.Joined, e.Observation = fromMS(at), fromMS(received), d.Keys, d.Joined, d.Observation
-	return e, nil
+	return shipbell.Event{
+		Source: shipbell.Source(source), ID: shipbell.EventID(id), Keys: d.Keys, At: fromMS(at), ReceivedAt: fromMS(received),
+		Joined: d.Joined, Observation: d.Observation,
+	}, nil
 }
 
 func (t *Tx) Events(id shipbell.DeploymentID) ([]shipbell.Event, error) {

@@ -14,7 +14,8 @@ import (
 
 // The policy of this file: a list is answered from one index, in its order. Of
 // several filters the one that most often leaves least names the index; the others
-// are compared row by row.
+// are compared row by row. Environment and status have an index together: each can be
+// half of all, and both together nothing.
 
 var (
 	insertListed = newInsert("listed", "id BIGINT, type INTEGER, project BIGINT, environment BIGINT, status INTEGER, author BIGINT, branch BIGINT, started_ms BIGINT, finished_ms BIGINT, committed_ms BIGINT, frozen INTEGER")
@@ -69,34 +70,25 @@ func (t *Tx) Enlist(n int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("list deployments: %w", err)
 	}
-	var ids []shipbell.DeploymentID
-	err = t.conn.Each(func(row Row) error {
-		var id shipbell.DeploymentID
-		err := row.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, `SELECT id FROM deployments WHERE id > $1 ORDER BY id LIMIT $2`, from, n)
-	if err != nil || len(ids) == 0 {
+	var next []shipbell.Deployment
+	err = t.documents(all, func(d shipbell.Deployment) { next = append(next, d) }, documents+` WHERE d.id > $1 ORDER BY d.id LIMIT $2`, from, n)
+	if err != nil || len(next) == 0 {
 		return 0, err
 	}
-	for _, id := range ids {
-		d, err := t.Deployment(id)
-		if err != nil {
-			return 0, err
-		}
+	for _, d := range next {
 		row, err := t.listed(d)
 		if err != nil {
 			return 0, err
 		}
 		if err := t.conn.Insert(insertListed, row...); err != nil {
-			return 0, fmt.Errorf("list deployment %d: %w", id, err)
+			return 0, fmt.Errorf("list deployment %d: %w", d.ID, err)
 		}
 	}
-	t.listedUpTo, t.knowsListed = ids[len(ids)-1], true
+	t.listedUpTo, t.knowsListed = next[len(next)-1].ID, true
 	if err := t.setMeta(metaListed, int64(t.listedUpTo)); err != nil {
 		return 0, fmt.Errorf("list deployments: %w", err)
 	}
-	if len(ids) < n {
+	if len(next) < n {
 		return 0, nil
 	}
 	return t.Unlisted()
@@ -157,6 +149,12 @@ func scanBrief(row Row) (shipbell.Brief, error) {
 	return b, nil
 }
 
+// The columns that have an index together.
+const (
+	columnEnvironment = "environment"
+	columnStatus      = "status"
+)
+
 // condition is a part of a WHERE clause; %s stands for its argument.
 type condition struct {
 	column string
@@ -168,7 +166,7 @@ func (t *Tx) Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbe
 	var where []condition
 	// In this order, the first names the index.
 	for _, w := range []struct{ column, text string }{
-		{"author", f.Author}, {"branch", f.Branch}, {"project", f.Project}, {"environment", f.Environment},
+		{"author", f.Author}, {"branch", f.Branch}, {"project", f.Project}, {columnEnvironment, f.Environment},
 	} {
 		if w.text == "" {
 			continue
@@ -192,7 +190,7 @@ func (t *Tx) Briefs(f shipbell.Filter, after shipbell.Position, n int) ([]shipbe
 	// Each status has a list of its own in the index.
 	var all []shipbell.Brief
 	for _, s := range f.Status {
-		status := []condition{{"status", "=", int64(slices.Index(statusNumbers, s))}}
+		status := []condition{{columnStatus, "=", int64(slices.Index(statusNumbers, s))}}
 		briefs, err := t.briefs(slices.Concat(where, status, typ), f, after, n)
 		if err != nil {
 			return nil, err
@@ -222,7 +220,7 @@ func (t *Tx) briefs(where []condition, f shipbell.Filter, after shipbell.Positio
 	}
 	for i, w := range where {
 		plus := "+" // keeps an engine from taking another index than the first
-		if i == 0 {
+		if i == 0 || i == 1 && where[0].column == columnEnvironment && w.column == columnStatus {
 			plus = ""
 		}
 		and(plus+"l."+w.column+" "+w.test+" %s", w.arg)

@@ -26,6 +26,7 @@ CREATE INDEX listed_started ON listed (started_ms, id);
 CREATE INDEX listed_type ON listed (type, started_ms, id);
 CREATE INDEX listed_project ON listed (project, started_ms, id);
 CREATE INDEX listed_environment ON listed (environment, started_ms, id);
+CREATE INDEX listed_outcome ON listed (environment, status, started_ms, id);
 CREATE INDEX listed_status ON listed (status, started_ms, id);
 CREATE INDEX listed_author ON listed (author, started_ms, id);
 CREATE INDEX listed_branch ON listed (branch, started_ms, id);
