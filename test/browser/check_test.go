@@ -29,7 +29,7 @@ func (f finding) String() string { return fmt.Sprintf("%s: %s: %s", f.Rule, f.Wh
 func (p *page) script(name string) string {
 	p.Helper()
 	var text strings.Builder
-	text.WriteString("(() => {\n")
+	text.WriteString("(async () => {\n")
 	for _, file := range []string{"common", name} {
 		part, err := scripts.ReadFile("check/" + file + ".js")
 		if err != nil {

@@ -78,21 +78,30 @@ for (let i = 0; i < boxes.length; i++) {
 // Every control can be reached with a pointer where it is.
 const before = [scrollX, scrollY];
 const usable = controls().filter((el) => !unseen(el));
-// above returns what lies over the middle of an element's first line.
+// above returns what lies over the middle of what can be seen of an element's first
+// line.
 const above = (el, scroll) => {
-  if (scroll) el.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+  if (scroll) {
+    el.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    // That scrolls what no person can scroll, too.
+    for (let e = el.parentElement; e; e = e.parentElement) if (getComputedStyle(e).overflowY === "hidden") e.scrollTop = 0;
+  }
   const r = [...el.getClientRects()].find((q) => q.width > 1 && q.height > 1);
   if (!r) return null;
-  const outside = r.top < 0 || r.bottom > innerHeight || r.left < 0 || r.right > innerWidth;
-  if (outside && !scroll) return above(el, true);
-  const at = document.elementFromPoint(Math.min((r.left + r.right) / 2, innerWidth - 1), (r.top + r.bottom) / 2);
+  const clip = clipping(el.parentElement)?.e.getBoundingClientRect() ?? { left: 0, right: innerWidth };
+  const left = Math.max(r.left, clip.left, 0), right = Math.min(r.right, clip.right, innerWidth);
+  if ((r.top < 0 || r.bottom > innerHeight || right - left < 2) && !scroll) return above(el, true);
+  const x = (left + right) / 2, y = (r.top + r.bottom) / 2;
+  const at = document.elementFromPoint(x, y);
   const own = !at || at === el || el.contains(at) || [...(el.labels ?? [])].some((l) => l.contains(at));
-  return own ? null : at;
+  return own ? null : `${describe(at)} at ${Math.round(x)}, ${Math.round(y)}`;
 };
 for (const el of usable.slice(0, 300)) {
-  // What was not drawn yet gets its size only when it comes into view: look again.
-  const at = above(el, false) && above(el, true) && above(el, true);
-  if (at) found("covered", el, `lies under ${describe(at)}`);
+  if (!above(el, false)) continue;
+  // It may have been about to be drawn anew: look again when it is.
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  const at = above(el, true);
+  if (at) found("covered", el, `lies under ${at}`);
 }
 scrollTo({ left: before[0], top: before[1], behavior: "instant" });
 return findings;
