@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,11 +43,26 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	next := local(r.PostForm.Get(paramNext))
 	if _, err := d.Doors.SignIn(w, r, r.PostForm.Get(paramToken)); err != nil {
-		d.askToken(w, r, http.StatusForbidden, signInPage{Next: next, Error: sentence(err.Error())})
+		status, why := d.refused(err)
+		d.askToken(w, r, status, signInPage{Next: next, Error: sentence(why)})
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// refused says why somebody is not let in. What is wrong with the store is not told
+// to strangers: it may name files and hosts.
+func (d *Dashboard) refused(err error) (status int, why string) {
+	var unavailable *access.Unavailable
+	switch {
+	case errors.As(err, &unavailable):
+		d.Log.Error("could not sign somebody in", "error", err)
+		return http.StatusServiceUnavailable, unavailable.Hint
+	case errors.Is(err, access.ErrSlowDown):
+		return http.StatusTooManyRequests, err.Error()
+	}
+	return http.StatusForbidden, err.Error()
 }
 
 func (d *Dashboard) signOut(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ import (
 // The names of the parameters that are not a filter's own.
 const (
 	paramState  = "state"
+	paramStatus = "status"
 	paramPage   = "page"
 	paramAfter  = "after"
 	paramTrail  = "trail"
@@ -67,12 +68,10 @@ func newForm(path string, r *http.Request, f shipbell.Filter, cards []board.Card
 	}
 	o.Environments = choose(environments(cards), f.Environment)
 	o.Times = choose([]option{{Value: "1h", Text: "Last hour"}, {Value: "24h", Text: "Last 24 hours"}, {Value: "7d", Text: "Last 7 days"}, {Value: "30d", Text: "Last 30 days"}}, o.SinceText)
+	set := pure(v)
 	for _, name := range append(shipbell.FilterParams(), paramState) {
-		for _, value := range v[name] {
-			if strings.TrimSpace(value) == "" {
-				continue
-			}
-			o.Chips = append(o.Chips, chip{names[name], chipText(name, value), address(path, without(v, name, value))})
+		for _, value := range set[name] {
+			o.Chips = append(o.Chips, chip{names[name], chipText(name, value), address(path, without(set, name, value))})
 			if name != "q" && name != paramState {
 				o.More++
 			}
@@ -100,15 +99,24 @@ func without(v url.Values, name, value string) url.Values {
 	return rest
 }
 
-// pure returns the parameters that filter.
+// pure returns the parameters that filter. Each stands in every address of the page
+// again: what takes no part, or is said twice, would let a visitor's address grow to
+// a page of megabytes.
 func pure(v url.Values) url.Values {
 	rest := make(url.Values)
-	for _, name := range append(shipbell.FilterParams(), paramState) {
+	for _, name := range shipbell.FilterParams() {
 		for _, value := range v[name] {
-			if strings.TrimSpace(value) != "" {
-				rest.Add(name, value)
+			if strings.TrimSpace(value) == "" || slices.Contains(rest[name], value) {
+				continue
+			}
+			rest.Add(name, value)
+			if name != paramStatus {
+				break // of the others the first counts
 			}
 		}
+	}
+	for _, s := range statesOf(v) {
+		rest.Add(paramState, string(s))
 	}
 	return rest
 }

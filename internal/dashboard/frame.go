@@ -176,7 +176,9 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, status int, nam
 	h := w.Header()
 	setSecurity(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-cache")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	h.Add("Vary", fragmentHeader)
 	h.Add("Vary", "Cookie")
 	if part == "main" && status == http.StatusOK {

@@ -97,11 +97,12 @@ func number0(text string) int {
 	return min(n, 1_000_000)
 }
 
-// statesOf reads the states that are asked for; words that are none are left out.
+// statesOf reads the states that are asked for, each once; words that are none are
+// left out.
 func statesOf(v url.Values) []board.State {
 	var states []board.State
 	for _, word := range v[paramState] {
-		if s := board.State(word); slices.Contains(board.States(), s) {
+		if s := board.State(word); slices.Contains(board.States(), s) && !slices.Contains(states, s) {
 			states = append(states, s)
 		}
 	}

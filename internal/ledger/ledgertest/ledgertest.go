@@ -91,6 +91,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"NumbersAreNotUsedAgain", numbersAreNotUsedAgain},
 		{"ListInOrder", listInOrder},
 		{"ListByEachFilter", listByEachFilter},
+		{"ListTakesLongTexts", listTakesLongTexts},
 		{"ListFollowsChanges", listFollowsChanges},
 		{"ListBySearch", listBySearch},
 		{"ReadMany", readMany},

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +104,24 @@ func listByEachFilter(s *suite) {
 		}
 		s.equal("briefs", len(briefs), len(got))
 	}
+}
+
+// listTakesLongTexts: no text keeps its deployment, or those behind it, out of the
+// lists. It is random, so that no index makes it short.
+func listTakesLongTexts(s *suite) {
+	random := rand.New(rand.NewPCG(1, 2))
+	long := make([]rune, 10_000)
+	for i := range long {
+		long[i] = rune('一' + random.IntN(20_000))
+	}
+	s.record(Push("a", func(e *shipbell.Event) { e.Branch, e.Author = string(long), "x"+string(long) }), ledger.Opened)
+	s.record(Push("b", at(time.Minute)), ledger.Opened)
+	s.record(Push("b", at(time.Minute), func(e *shipbell.Event) { e.ID, e.Branch = "more", "y"+string(long) }), ledger.Changed)
+	ids, _ := s.list(shipbell.Filter{}, shipbell.Position{}, 10)
+	s.equal("listed", ids, []string{"b", "a"})
+	s.record(Push("b", at(time.Minute), func(e *shipbell.Event) { e.ID, e.Branch, e.Status = "over", "z"+string(long), shipbell.Success }), ledger.Changed)
+	ids, _ = s.list(shipbell.Filter{Status: []shipbell.Status{shipbell.Success}}, shipbell.Position{}, 10)
+	s.equal("listed after a change", ids, []string{"b"})
 }
 
 // listFollowsChanges: what is in a list already moves within it.

@@ -95,6 +95,12 @@ const (
 	maxName = 255
 	// maxLog is how much of a log is kept, in bytes: more than a message can show.
 	maxLog = 4 << 10
+	// maxLine bounds what people read on one line, such as a branch or an author, and
+	// maxAddress an address, in bytes. All of them stand in every list.
+	maxLine    = 512
+	maxAddress = 4 << 10
+	// maxError is how much of an error is kept, in bytes; messages show a line of it.
+	maxError = 16 << 10
 	// maxHistory and maxCommit bound the history, in commits and in bytes of each.
 	maxHistory = 20
 	maxCommit  = 120
@@ -260,8 +266,9 @@ func jsonError(err error) *Error {
 
 // clean takes NULs out of every text, because no database keeps them, and space
 // around all but the commit message, which is kept as it was written. What is
-// too long of the log and of the history is cut: a deployment is not to go
-// untold because its compiler was wordy.
+// too long beside the commit message is cut, and an address left out, which would
+// lead elsewhere then: a deployment is not to go untold because its compiler was
+// wordy.
 func (d *deployment) clean() {
 	for _, p := range []*string{
 		&d.Type, &d.ProjectName, &d.DeploymentID, &d.Branch, &d.CommitHash, &d.Author, &d.Environment,
@@ -270,6 +277,15 @@ func (d *deployment) clean() {
 	} {
 		*p = strings.TrimSpace(noNUL(*p))
 	}
+	for _, p := range []*string{&d.Branch, &d.CommitHash, &d.Author, &d.Tag, &d.VersionID} {
+		*p = strings.TrimSpace(cut(*p, maxLine))
+	}
+	for _, p := range []*string{&d.URL, &d.LogURL, &d.RepositoryURL, &d.DashboardURL} {
+		if len(*p) > maxAddress {
+			*p = ""
+		}
+	}
+	d.Error = strings.TrimSpace(cut(d.Error, maxError))
 	d.CommitMessage = noNUL(d.CommitMessage)
 	// The first line of a log may be indented.
 	d.Log = strings.TrimRightFunc(cut(strings.Trim(noNUL(d.Log), "\r\n"), maxLog), unicode.IsSpace)

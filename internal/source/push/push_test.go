@@ -318,3 +318,22 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What stands in lists, cards and indexes is short, whatever a build step sends.
+func TestLongTextsAreCut(t *testing.T) {
+	long := strings.Repeat("ö", 20_000)
+	e := decode(t, fmt.Sprintf(`{"deployment":{"projectName":"api","deploymentId":"1","branch":%[1]q,"commitHash":%[1]q,"author":%[1]q,
+		"tag":%[1]q,"versionId":%[1]q,"error":%[1]q,"commitMessage":%[1]q,"url":%[2]q,"logUrl":%[2]q,"repositoryUrl":%[2]q,"dashboardUrl":%[2]q}}`,
+		long, "https://example.com/"+long))
+	for name, got := range map[string]string{"branch": e.Branch, "commit": e.Commit, "author": e.Author, "tag": e.Tag, "version": e.VersionID} {
+		if got != long[:512] {
+			t.Errorf("of the %s %d bytes are kept, want 512", name, len(got))
+		}
+	}
+	if e.Error != long[:16<<10] || e.CommitMessage != long {
+		t.Errorf("kept %d bytes of the error and %d of the message", len(e.Error), len(e.CommitMessage))
+	}
+	if e.URL+e.LogURL+e.RepositoryURL+e.DashboardURL != "" {
+		t.Error("an address was kept that no browser takes")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
@@ -28,9 +29,27 @@ var (
 	typeNumbers   = []shipbell.ProjectType{shipbell.Worker, shipbell.Pages}
 )
 
+// maxWord bounds what lists keep of a text, in bytes. The index of PostgreSQL takes
+// 2704 and refuses more: one long branch would keep every later deployment out of
+// the lists. A filter cannot name more than 512.
+const maxWord = 1024
+
+// cutWord returns what lists keep of a text.
+func cutWord(text string) string {
+	if len(text) <= maxWord {
+		return text
+	}
+	end := maxWord
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return strings.Clone(text[:end])
+}
+
 // word returns the number under which lists keep a text, which it gets on first
 // use.
 func (t *Tx) word(text string) (int64, error) {
+	text = cutWord(text)
 	n, err := t.findWord(text)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = t.conn.Row(`INSERT INTO words (word) VALUES ($1) RETURNING id`, text).Scan(&n)
