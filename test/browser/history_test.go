@@ -69,7 +69,7 @@ func (s *server) fill() {
 	for i, d := range company {
 		for ago := 4*24*time.Hour - time.Duration(i)*37*time.Minute; ago > time.Hour; ago -= d.every {
 			n++
-			story := []fields{d.about(n).with(fields{"timestamp": at(ago)})}
+			story := []fields{d.about(n).with(fields{"timestamp": at(ago), "commitTime": at(ago + time.Duration(n%7)*time.Hour)})}
 			end := d.about(n).with(fields{
 				"timestamp": at(ago - d.took), "status": "success", "source": "exec", "url": "https://" + d.name + ".acme.example/",
 				"history": []string{"abc1234567 " + subjects[n%len(subjects)], "def1234567 Fix a typo"},
