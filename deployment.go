@@ -3,7 +3,9 @@ package shipbell
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // DeploymentID numbers deployments in the order in which they were first
@@ -423,4 +425,25 @@ func mergeKeys(a, b []Key) []Key {
 		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Kind, y.Kind))
 	})
 	return slices.CompactFunc(keys, func(x, y Key) bool { return x.Identity() == y.Identity() })
+}
+
+// The most that [Deployment.Short] keeps of a text, in bytes.
+const shortText = 2 << 10
+
+// Short returns what lists and cards show of a deployment: of the commit message and
+// of the error the start, and neither log nor history. It shares no memory with what
+// it leaves out, so that many can be kept in mind.
+func (d Deployment) Short() Deployment {
+	for _, text := range []*string{&d.CommitMessage, &d.Error} {
+		if len(*text) <= shortText {
+			continue
+		}
+		end := shortText
+		for end > 0 && !utf8.RuneStart((*text)[end]) {
+			end--
+		}
+		*text = strings.Clone((*text)[:end])
+	}
+	d.Log, d.History = "", ""
+	return d
 }

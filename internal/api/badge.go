@@ -53,6 +53,9 @@ func (a *API) badge() access.Route {
 				a.fail(w, r, err)
 				return
 			}
+			if a.PublicBadges {
+				w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+			}
 			reply(w, r, status, contentSVG, caching, body)
 		}),
 	}

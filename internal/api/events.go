@@ -170,7 +170,7 @@ func (a *API) pass(ctx context.Context, r *http.Request, reader *feed.Reader, s 
 				cancel()
 				return
 			}
-			first = false
+			first = first && b.More
 		}
 		cancel()
 		if ctx.Err() != nil || !a.Still(r) {
@@ -192,6 +192,8 @@ type stream struct {
 	at     shipbell.Cursor // behind what was told
 	told   shipbell.Cursor // of the last event that bore an id
 	buffer []byte
+	// greeted is set once the reader was told when to come back.
+	greeted bool
 }
 
 // tell passes on what of a batch is wanted, in one write.
@@ -201,7 +203,8 @@ func (s *stream) tell(b feed.Batch, first bool) error {
 		return s.write(b.Encoded)
 	}
 	s.buffer = s.buffer[:0]
-	if first {
+	if !s.greeted {
+		s.greeted = true
 		s.buffer = append(s.buffer, "retry: "+strconv.FormatInt(comeBack.Milliseconds(), 10)+"\n\n"...)
 	}
 	for i := range b.Events {
@@ -221,7 +224,7 @@ func (s *stream) tell(b feed.Batch, first bool) error {
 	switch {
 	case b.Lost:
 		s.buffer, s.told = append(s.buffer, frame(b.At, wire.EventReset, wire.Here{At: b.At.String()})...), b.At
-	case first:
+	case first && !b.More:
 		s.buffer, s.told = append(s.buffer, frame(b.At, wire.EventHere, wire.Here{At: b.At.String()})...), b.At
 	}
 	return s.flush()

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ import (
 
 // Ledger is what a board asks of the ledger.
 type Ledger interface {
-	Places(ctx context.Context) ([]shipbell.Place, error)
+	Places(ctx context.Context, n int) ([]shipbell.Place, error)
 	Unlisted(ctx context.Context) (int, error)
 	Recent(ctx context.Context, p shipbell.Place, n int) ([]shipbell.Deployment, error)
 	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
@@ -45,6 +46,8 @@ const (
 	listedEnough = 1000
 	// keptUnderWay bounds those under way on a card.
 	keptUnderWay = 8
+	// DefaultKeep is how many cards a board keeps where nothing else is said.
+	DefaultKeep = 5000
 )
 
 // Spot is what a card is about.
@@ -134,8 +137,11 @@ func moment(d shipbell.Deployment) time.Time {
 // Options are the parts that a board works with.
 type Options struct {
 	Ledger Ledger
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Keep is how many cards are kept at least; 0 means [DefaultKeep]. There can be a
+	// tenth more: to choose those that leave all are looked at.
+	Keep int
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Board keeps the cards. Make one with New; it is empty until Run has read the
@@ -148,10 +154,13 @@ type Board struct {
 	cards   map[Spot]Card
 	spots   map[shipbell.DeploymentID]Spot // where a deployment is shown
 	changed map[Spot]int64                 // the version at which a change was last taken in
+	since   int64                          // the version when the last card was begun to be made anew
 	version int64
 	ready   chan struct{}
-	early   []ledger.News // told before the ledger was read
+	early   []ledger.News // told while the ledger was read
+	reading bool          // the ledger is being read, or was
 	loaded  bool
+	full    bool // cards have left
 
 	ordering sync.Mutex // held while order is used; taken before mu
 	order    order
@@ -165,6 +174,7 @@ func New(o Options) *Board {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Keep = cmp.Or(o.Keep, DefaultKeep)
 	return &Board{Options: o, cards: make(map[Spot]Card), changed: make(map[Spot]int64), spots: make(map[shipbell.DeploymentID]Spot), ready: make(chan struct{}), again: make(chan shipbell.Place, 1024)}
 }
 
@@ -287,7 +297,10 @@ func (b *Board) load(ctx context.Context) error {
 	if left, err := b.Ledger.Unlisted(ctx); err != nil || left > listedEnough {
 		return cmp.Or(err, errBehind)
 	}
-	places, err := b.Ledger.Places(ctx)
+	b.mu.Lock()
+	b.reading = true // what was told before is in the ledger
+	b.mu.Unlock()
+	places, err := b.Ledger.Places(ctx, b.Keep)
 	if err != nil {
 		return err
 	}
@@ -309,9 +322,10 @@ func (b *Board) load(ctx context.Context) error {
 // reload makes the cards of a place anew. One that changes meanwhile stays as it is,
 // and is read once more: what was read may be older.
 func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
-	b.mu.RLock()
+	b.mu.Lock()
 	before := b.version
-	b.mu.RUnlock()
+	b.since = before
+	b.mu.Unlock()
 	newest, err := b.Ledger.Recent(ctx, p, recent)
 	if err != nil {
 		return err
@@ -380,6 +394,7 @@ func (b *Board) withBrought(ctx context.Context, c Card) (Card, error) {
 	if errors.Is(err, shipbell.ErrNotFound) {
 		return c, nil
 	}
+	d = d.Short()
 	c.Brought = &d
 	return c, err
 }
@@ -387,6 +402,7 @@ func (b *Board) withBrought(ctx context.Context, c Card) (Card, error) {
 // with takes in a deployment as it is now. A card that may show less than before
 // needs to be made anew, see [Card.lost].
 func (c Card) with(d shipbell.Deployment) Card {
+	d = d.Short()
 	if c.Last.ID == 0 || c.Last.ID == d.ID || !d.StartedAt.Before(c.Last.StartedAt) {
 		c.Last = d
 	}
@@ -443,7 +459,12 @@ func (b *Board) Apply(news []ledger.News) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.loaded {
-		b.early = append(b.early, news...)
+		for _, n := range news {
+			if b.reading {
+				n.Deployment = n.Deployment.Short()
+				b.early = append(b.early, n)
+			}
+		}
 		return
 	}
 	for _, n := range news {
@@ -466,7 +487,7 @@ func (b *Board) Apply(news []ledger.News) {
 		c = c.with(d)
 		b.put(s, c)
 		b.changed[s] = b.version
-		if lost || c.Live != nil && c.Live.Commit == "" && (before == nil || before.ID != c.Live.ID) {
+		if lost || !known && b.full || c.Live != nil && c.Live.Commit == "" && (before == nil || before.ID != c.Live.ID) {
 			b.askAnew(d)
 		}
 	}
@@ -481,6 +502,39 @@ func (b *Board) put(s Spot, c Card) {
 		b.spots[id] = s
 	}
 	b.cards[s] = c
+	if len(b.cards) > b.Keep+b.Keep/10 {
+		b.shrink()
+	}
+}
+
+// shrink has those cards leave that were not deployed to for longest: not by the time
+// that a build step tells, but in the order in which deployments were heard of.
+func (b *Board) shrink() {
+	if !b.full {
+		b.full = true
+		b.Log.Warn("there are more projects and environments than the dashboard keeps in mind; those that were not deployed to for longest leave it", "kept", b.Keep)
+	}
+	type place struct {
+		spot   Spot
+		newest shipbell.DeploymentID
+	}
+	places := make([]place, 0, len(b.cards))
+	for s, c := range b.cards {
+		p := place{spot: s}
+		for id := range c.shows {
+			p.newest = max(p.newest, id)
+		}
+		places = append(places, p)
+	}
+	slices.SortFunc(places, func(x, y place) int { return cmp.Compare(y.newest, x.newest) })
+	for _, p := range places[b.Keep:] {
+		for id := range b.cards[p.spot].shows {
+			delete(b.spots, id)
+		}
+		delete(b.cards, p.spot)
+	}
+	// Nobody asks for those any more.
+	maps.DeleteFunc(b.changed, func(_ Spot, at int64) bool { return at <= b.since })
 }
 
 // shows calls yield for each deployment that the card shows.

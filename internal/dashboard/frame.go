@@ -176,7 +176,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, status int, nam
 	h := w.Header()
 	setSecurity(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	if h.Get("Cache-Control") == "" {
+	if f.Class != "signin" { // what that says is for who came last
 		h.Set("Cache-Control", "private, no-cache")
 	}
 	h.Add("Vary", fragmentHeader)

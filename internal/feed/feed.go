@@ -30,6 +30,10 @@ const (
 	behind = 256
 	// reach is how far back a reader can resume, in changes.
 	reach = 5000
+	// missed bounds what a reader that resumes holds at a time, and catchUps how many
+	// read at once: after a restart all of them do.
+	missed   = 100
+	catchUps = 4
 )
 
 // Ledger is what a feed asks of the ledger.
@@ -49,7 +53,8 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Event is one change.
+// Event is one change. Its deployment is as short as [shipbell.Deployment.Short]: what
+// a slow reader holds up must not be whole ledgers.
 type Event struct {
 	ledger.News
 	Encoded []byte
@@ -66,6 +71,8 @@ type Batch struct {
 	// Lost is set when changes are missing before At: the reader was too slow, or
 	// wanted to resume where the feed does not reach back to.
 	Lost bool
+	// More is set while the reader is told what it missed, and this is not all of it.
+	More bool
 }
 
 // node is one batch with what follows it. The next is set before ready is closed.
@@ -79,7 +86,8 @@ type node struct {
 // Feed follows the ledger. Make one with New.
 type Feed struct {
 	Options
-	woken chan struct{}
+	woken   chan struct{}
+	reading chan struct{} // one for each reader that reads what it missed
 
 	mu   sync.Mutex
 	head *node // empty yet: where the next batch goes
@@ -98,7 +106,7 @@ func New(o Options) *Feed {
 	if o.First == nil {
 		o.First = func([]ledger.News) {}
 	}
-	return &Feed{Options: o, woken: make(chan struct{}, 1), head: &node{ready: make(chan struct{})}, up: make(chan struct{})}
+	return &Feed{Options: o, woken: make(chan struct{}, 1), reading: make(chan struct{}, catchUps), head: &node{ready: make(chan struct{})}, up: make(chan struct{})}
 }
 
 // Wake says that something may have changed. It never blocks.
@@ -186,7 +194,9 @@ func (f *Feed) read(ctx context.Context) bool {
 func (f *Feed) events(news []ledger.News) []Event {
 	events := make([]Event, len(news))
 	for i, n := range news {
-		events[i] = Event{n, f.Encode(n)}
+		encoded := f.Encode(n)
+		n.Deployment = n.Deployment.Short()
+		events[i] = Event{n, encoded}
 	}
 	return events
 }
@@ -205,7 +215,10 @@ func (f *Feed) publish(b Batch) {
 type Reader struct {
 	feed  *Feed
 	node  *node
-	first *Batch // what is told before the node
+	first *Batch // what is told before the node, and behind what was missed
+	// behind is set while what was missed since then is to be told first.
+	behind bool
+	since  shipbell.Cursor
 }
 
 // Follow returns a reader of what changes from now on.
@@ -227,34 +240,71 @@ func (f *Feed) Resume(ctx context.Context, since shipbell.Cursor) (*Reader, erro
 	if err != nil || r.first.At == since {
 		return r, err
 	}
-	b := Batch{At: since}
-	for len(b.Events) < reach {
-		news, at, err := f.Ledger.Changes(ctx, b.At, batchSize)
-		if errors.Is(err, shipbell.ErrNotFound) {
-			r.first.Lost = true
-			return r, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if at == b.At {
-			// What happened since the reader was made may be told twice: that says
-			// nothing wrong.
-			r.first = &b
-			return r, nil
-		}
-		b.Events, b.At = append(b.Events, f.events(news)...), at
+	now := r.first.At
+	if int64(now.Opened-since.Opened)+now.Changed-since.Changed > reach {
+		r.first.Lost = true
+		return r, nil
 	}
-	r.first.Lost = true
+	r.behind, r.since = true, since
 	return r, nil
 }
 
+// catchUp returns a part of what a reader missed. What happened since the reader was
+// made may be told twice: that says nothing wrong.
+func (r *Reader) catchUp(ctx context.Context) (Batch, error) {
+	f := r.feed
+	if r.late() { // it keeps all that happened since in memory
+		r.behind, r.first.Lost = false, true
+		return r.take(), nil
+	}
+	select {
+	case f.reading <- struct{}{}:
+		defer func() { <-f.reading }()
+	case <-ctx.Done():
+		return Batch{}, ctx.Err()
+	}
+	news, at, err := f.Ledger.Changes(ctx, r.since, missed)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Batch{}, ctx.Err()
+	case err != nil:
+		// It does not reach back any more, or cannot be read: who asks for what is now
+		// needs nothing of this.
+		if !errors.Is(err, shipbell.ErrNotFound) {
+			f.failed(ctx, err)
+		}
+		r.behind, r.first.Lost = false, true
+		return r.take(), nil
+	case at == r.since:
+		r.behind, r.first.At = false, at
+		return r.take(), nil
+	}
+	r.since = at
+	return Batch{Events: f.events(news), At: at, More: true}, nil
+}
+
+// late reports whether a reader is too far behind.
+func (r *Reader) late() bool {
+	r.feed.mu.Lock()
+	defer r.feed.mu.Unlock()
+	return r.feed.head.n-r.node.n > behind
+}
+
+// take returns what is told before the node.
+func (r *Reader) take() Batch {
+	b := *r.first
+	r.first = nil
+	return b
+}
+
 // Next returns the next batch, as soon as there is one. The first one comes at once:
-// it says where the feed is, and what was missed.
+// it says where the feed is, and in parts what was missed.
 func (r *Reader) Next(ctx context.Context) (Batch, error) {
-	if b := r.first; b != nil {
-		r.first = nil
-		return *b, nil
+	switch {
+	case r.behind:
+		return r.catchUp(ctx)
+	case r.first != nil:
+		return r.take(), nil
 	}
 	select {
 	case <-r.node.ready:

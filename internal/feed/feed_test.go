@@ -65,10 +65,21 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) push(id string) {
 	w.Helper()
+	w.tell(id, "")
+}
+
+// pushLong pushes with a message as long as one can be.
+func (w *world) pushLong(id string) {
+	w.Helper()
+	w.tell(id, strings.Repeat("x", 200_000))
+}
+
+func (w *world) tell(id, message string) {
+	w.Helper()
 	_, err := w.ledger.Record(w.Context(), shipbell.Event{
 		Source: shipbell.SourcePush, ID: shipbell.EventID(id), At: time.Now(),
 		Keys:        []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: id}},
-		Observation: shipbell.Observation{Type: shipbell.Worker, Project: "api", Status: shipbell.Announced},
+		Observation: shipbell.Observation{Type: shipbell.Worker, Project: "api", Status: shipbell.Announced, CommitMessage: message},
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -186,6 +197,68 @@ func TestResume(t *testing.T) {
 		}
 		if got := w.next(foreign); got != "lost" {
 			t.Errorf("a cursor of another ledger: %q", got)
+		}
+	})
+}
+
+// TestResumeInParts: who missed much is told part by part, nothing is left out, and
+// one that takes too long over it is told to look anew. No part holds more than a
+// list would show.
+func TestResumeInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, err := w.feed.Follow(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := r.Next(t.Context())
+		var want []string
+		for i := range 250 {
+			id := fmt.Sprint("d", i)
+			want = append(want, id)
+			w.pushLong(id)
+		}
+		for n := 0; n < len(want); {
+			b, err := r.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(b.Events)
+		}
+		resumed, err := w.feed.Resume(t.Context(), first.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow, err := w.feed.Resume(t.Context(), first.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for more := true; more; {
+			b, err := resumed.Next(t.Context())
+			if err != nil || b.Lost || len(b.Events) > 100 {
+				t.Fatalf("a part of %d, lost %v, %v", len(b.Events), b.Lost, err)
+			}
+			for _, e := range b.Events {
+				if n := len(e.Deployment.CommitMessage); n > 4<<10 {
+					t.Fatalf("%d bytes of a message are kept", n)
+				}
+				got = append(got, string(e.Encoded))
+			}
+			more = b.More
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("missed %q", got)
+		}
+		if _, err := slow.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 300 {
+			w.push(fmt.Sprint("e", i))
+			w.next(resumed)
+		}
+		if got := w.next(slow); got != "lost" {
+			t.Errorf("the slow one was told %q", got)
 		}
 	})
 }

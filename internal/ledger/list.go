@@ -178,11 +178,12 @@ func (l *Ledger) Deployment(ctx context.Context, id shipbell.DeploymentID) (Stor
 	return s, err
 }
 
-// Places returns every place that has ever had a deployment, in no order.
-func (l *Ledger) Places(ctx context.Context) ([]shipbell.Place, error) {
+// Places returns at most n places that have deployments, the one with the newest
+// first.
+func (l *Ledger) Places(ctx context.Context, n int) ([]shipbell.Place, error) {
 	var places []shipbell.Place
 	err := l.store.View(ctx, func(tx Tx) (err error) {
-		places, err = tx.Places()
+		places, err = tx.Places(n)
 		return err
 	})
 	return places, err

@@ -185,8 +185,9 @@ type Lists interface {
 	// there is left out. With a text, one that has it in none of its fields may be left
 	// out as well: looking for something rare is then cheap.
 	Read(ids []shipbell.DeploymentID, text string) ([]shipbell.Deployment, error)
-	// Places returns every place that has ever had a deployment, in no order.
-	Places() ([]shipbell.Place, error)
+	// Places returns at most n places that have deployments, the one with the newest
+	// first.
+	Places(n int) ([]shipbell.Place, error)
 	// Change notes in the feed that something visible of a deployment changed. That
 	// one was opened needs no note.
 	Change(id shipbell.DeploymentID) error

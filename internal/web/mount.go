@@ -2,10 +2,12 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +67,32 @@ func (s *Server) Handler() http.Handler {
 			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
 		})
 	}
-	return mux
+	return s.guard(mux)
+}
+
+// guard says of every answer what is true of it unless somebody says otherwise: it
+// is for whoever asked, nobody keeps it, and no other web site shows it. What panics
+// is logged, and answered like any other failure.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v) // the connection is to be cut, and is
+			}
+			s.Log.Error("a request could not be answered for a mistake of Shipbell", "path", r.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			// What was written already must not look whole.
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // behind answers the routes of one path, each with its method.

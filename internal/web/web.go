@@ -168,15 +168,31 @@ func (s *Server) notify(w http.ResponseWriter, r *http.Request) {
 		s.failPush(w, err)
 		return
 	}
-	if only := access.VisitorOf(r.Context()).Projects; len(only) > 0 && !s.Match(only, event.Project) {
-		fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_project", Field: "deployment.projectName", Hint: "this token may push for " + strings.Join(only, ", ")})
-		return
+	if only := access.VisitorOf(r.Context()).Projects; len(only) > 0 {
+		if field := s.beyond(only, event); field != "" {
+			fail(w, http.StatusForbidden, problem{Error: "Forbidden", Code: "forbidden_project", Field: field, Hint: "this token may push for " + strings.Join(only, ", ")})
+			return
+		}
 	}
 	if _, err := s.Ledger.Record(r.Context(), event); err != nil {
 		s.failPush(w, err)
 		return
 	}
 	writeBody(w, http.StatusOK, accepted)
+}
+
+// beyond returns the field by which an event is about other projects than those of
+// the patterns; empty for none. The script counts as well: its history is told under
+// its name, whoever deployed it. That of an environment, as wrangler names it, is its
+// project's.
+func (s *Server) beyond(only []string, e shipbell.Event) string {
+	switch {
+	case !s.Match(only, e.Project):
+		return "deployment.projectName"
+	case e.Script != "" && e.Script != e.Project && e.Script != e.Project+"-"+e.Environment && !s.Match(only, e.Script):
+		return "deployment.script"
+	}
+	return ""
 }
 
 // body reads the body of a request, or refuses it.

@@ -92,6 +92,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"ListInOrder", listInOrder},
 		{"ListByEachFilter", listByEachFilter},
 		{"ListTakesLongTexts", listTakesLongTexts},
+		{"PlacesNewestFirst", placesNewestFirst},
 		{"ListFollowsChanges", listFollowsChanges},
 		{"ListBySearch", listBySearch},
 		{"ReadMany", readMany},

@@ -124,6 +124,22 @@ func listTakesLongTexts(s *suite) {
 	s.equal("listed after a change", ids, []string{"b"})
 }
 
+// placesNewestFirst: whoever asks for some gets those with the newest deployments.
+func placesNewestFirst(s *suite) {
+	for i, project := range []string{"one", "two", "three", "one"} {
+		s.record(Push(fmt.Sprint("p", i), func(e *shipbell.Event) { e.Project = project }), ledger.Opened)
+	}
+	for n, want := range map[int]string{1: "one", 2: "one three", 9: "one three two"} {
+		places, err := s.ledger.Places(s.Context(), n)
+		s.must(err)
+		var names []string
+		for _, p := range places {
+			names = append(names, p.Name)
+		}
+		s.equal(fmt.Sprint("places ", n), strings.Join(names, " "), want)
+	}
+}
+
 // listFollowsChanges: what is in a list already moves within it.
 func listFollowsChanges(s *suite) {
 	s.record(Push("a"), ledger.Opened)

@@ -40,12 +40,14 @@ func (t *tx) Read(ids []shipbell.DeploymentID, _ string) ([]shipbell.Deployment,
 	return found, nil
 }
 
-func (t *tx) Places() ([]shipbell.Place, error) {
-	places := make(map[shipbell.Place]bool)
-	for _, d := range t.deployments {
-		places[shipbell.Place{Type: d.Type, Name: d.Names()[0]}] = true
+func (t *tx) Places(n int) ([]shipbell.Place, error) {
+	newest := make(map[shipbell.Place]shipbell.DeploymentID)
+	for id, d := range t.deployments {
+		p := shipbell.Place{Type: d.Type, Name: d.Names()[0]}
+		newest[p] = max(newest[p], id)
 	}
-	return slices.Collect(maps.Keys(places)), nil
+	places := slices.SortedFunc(maps.Keys(newest), func(a, b shipbell.Place) int { return cmp.Compare(newest[b], newest[a]) })
+	return places[:min(n, len(places))], nil
 }
 
 func (t *tx) Change(id shipbell.DeploymentID) error {

@@ -267,7 +267,7 @@ func (t *Tx) briefs(where []condition, f shipbell.Filter, after shipbell.Positio
 	return briefs, nil
 }
 
-func (t *Tx) Places() ([]shipbell.Place, error) {
+func (t *Tx) Places(n int) ([]shipbell.Place, error) {
 	var places []shipbell.Place
 	err := t.conn.Each(func(row Row) error {
 		var name string
@@ -277,7 +277,8 @@ func (t *Tx) Places() ([]shipbell.Place, error) {
 		typ, name, _ := strings.Cut(name, "/")
 		places = append(places, shipbell.Place{Type: shipbell.ProjectType(typ), Name: name})
 		return nil
-	}, `SELECT name FROM places`)
+	}, `SELECT name FROM (SELECT p.name AS name, (SELECT max(d.id) FROM deployments d WHERE d.place = p.id) AS newest FROM places p) AS known
+		WHERE newest IS NOT NULL ORDER BY newest DESC LIMIT $1`, n)
 	if err != nil {
 		return nil, fmt.Errorf("read places: %w", err)
 	}
