@@ -99,7 +99,7 @@ func sentAt(event []byte) (time.Time, bool) {
 	return time.Unix(0, n), ok && ok2 && ok3 && err == nil
 }
 
-// pass reads a stream until it ends.
+// pass reads a stream until it ends, and returns why it did.
 func (r *reader) pass(stream io.Reader, here func()) error {
 	buffer := make([]byte, 64<<10)
 	filled := 0
@@ -180,9 +180,8 @@ func serveReaders(url string, n int) error {
 		ready.Add(1)
 		group.Go(func() {
 			here := sync.OnceFunc(ready.Done)
-			if readers[i].pass(stream, here) != nil {
-				cut.Add(1)
-			}
+			_ = readers[i].pass(stream, here) // whatever ended it
+			cut.Add(1)
 			here()
 		})
 	}
