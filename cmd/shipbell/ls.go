@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell/internal/remote"
+	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/terminal"
 	"github.com/shipbell/shipbell/internal/wire"
 )
@@ -102,7 +103,7 @@ func collect(ctx context.Context, client *remote.Client, params url.Values, n in
 
 // printJSON prints a value for people and programs.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(render.JSONWriter{To: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/shipbell/shipbell/internal/outbound"
+	"github.com/shipbell/shipbell/internal/render"
 )
 
 // Log is where everything is logged: text for a person at a terminal, JSON for
@@ -20,7 +21,8 @@ type Log struct {
 func NewLog(w io.Writer, terminal bool, level slog.Level) *Log {
 	out := &redactor{w: w}
 	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewJSONHandler(out, options)
+	// People read that at terminals too: what a build step wrote must not steer them.
+	var h slog.Handler = slog.NewJSONHandler(render.JSONWriter{To: out}, options)
 	if terminal {
 		h = slog.NewTextHandler(out, options)
 	}
