@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell/internal/remote"
-	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/terminal"
 	"github.com/shipbell/shipbell/internal/wire"
 )
@@ -103,7 +102,7 @@ func collect(ctx context.Context, client *remote.Client, params url.Values, n in
 
 // printJSON prints a value for people and programs.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(render.JSONWriter{To: w})
+	e := json.NewEncoder(terminal.JSONWriter{To: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/shipbell/shipbell/internal/remote"
-	"github.com/shipbell/shipbell/internal/render"
 	"github.com/shipbell/shipbell/internal/terminal"
 	"github.com/shipbell/shipbell/internal/wire"
 )
@@ -66,7 +65,7 @@ func (c tailCmd) print(p paper, s streams, e remote.Event, now time.Time) error 
 			Event string          `json:"event"`
 			Data  json.RawMessage `json:"data"`
 		}{e.ID, e.Name, e.Data}
-		enc := json.NewEncoder(render.JSONWriter{To: p})
+		enc := json.NewEncoder(terminal.JSONWriter{To: p})
 		enc.SetEscapeHTML(false)
 		return enc.Encode(line)
 	}

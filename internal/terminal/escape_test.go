@@ -1,11 +1,11 @@
-package render_test
+package terminal_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/shipbell/shipbell/internal/render"
+	"github.com/shipbell/shipbell/internal/terminal"
 )
 
 // TestEscapeJSON: nothing is left that a terminal obeys, and the meaning stays.
@@ -15,7 +15,7 @@ func TestEscapeJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := render.EscapeJSON(string(document))
+	got := terminal.EscapeJSON(string(document))
 	if strings.ContainsAny(got, "\x1b\u009b\u202e\u2066\u2069\x7f") || !strings.Contains(got, `\u009b31m \u202egnp.exe`) || !strings.Contains(got, "ö 世界 🚀") {
 		t.Errorf("escaped to %s", got)
 	}
