@@ -178,3 +178,18 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A deployment takes so many keys and no more: each is looked at with every event.
+func TestKeysAreBounded(t *testing.T) {
+	d := shipbell.NewDeployment(push())
+	for i := range 500 {
+		d = shipbell.Apply(d, push(func(e *shipbell.Event) {
+			e.ID, e.CommitMessage = shipbell.EventID(fmt.Sprint(i)), fmt.Sprint("told ", i)
+			e.At = start.Add(time.Duration(i) * time.Second)
+			e.Keys = append(e.Keys, shipbell.Key{Type: shipbell.Worker, Kind: shipbell.KeyVersion, ID: fmt.Sprint("version-", i)})
+		}))
+	}
+	if len(d.Keys) > 100 || d.CommitMessage != "told 499" {
+		t.Errorf("%d keys, and last it %s", len(d.Keys), d.CommitMessage)
+	}
+}

@@ -214,7 +214,9 @@ func Apply(d Deployment, e Event) Deployment {
 	if e.At.Before(d.StartedAt) {
 		d.StartedAt = e.At
 	}
-	d.Keys = mergeKeys(d.Keys, e.Keys)
+	if keys := mergeKeys(d.Keys, e.Keys); len(keys) <= maxKeys {
+		d.Keys = keys
+	}
 
 	if d.visible() != before {
 		d.Revision++
@@ -416,6 +418,11 @@ func cloneStamps(m map[string]Stamp) map[string]Stamp {
 	}
 	return c
 }
+
+// maxKeys bounds the keys of a deployment. Each is looked at with every event: one
+// that is told with another version each time would become slower and slower, and
+// everything that is recorded behind it.
+const maxKeys = 100
 
 // mergeKeys returns the union, sorted by id; neither argument is changed. Of
 // two keys with one identity the kind that says more stays.

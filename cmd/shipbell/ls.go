@@ -102,7 +102,7 @@ func collect(ctx context.Context, client *remote.Client, params url.Values, n in
 
 // printJSON prints a value for people and programs.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(terminal.JSONWriter{To: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

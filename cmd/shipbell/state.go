@@ -15,6 +15,7 @@ import (
 	"github.com/shipbell/shipbell/internal/app"
 	"github.com/shipbell/shipbell/internal/config"
 	"github.com/shipbell/shipbell/internal/ledger"
+	"github.com/shipbell/shipbell/internal/terminal"
 )
 
 // store are the flags of commands that work on a ledger, whether or not a server
@@ -95,7 +96,7 @@ func (c stateShowCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		e := json.NewEncoder(s.out)
+		e := json.NewEncoder(terminal.JSONWriter{To: s.out})
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(state)

@@ -65,7 +65,7 @@ func (c tailCmd) print(p paper, s streams, e remote.Event, now time.Time) error 
 			Event string          `json:"event"`
 			Data  json.RawMessage `json:"data"`
 		}{e.ID, e.Name, e.Data}
-		enc := json.NewEncoder(p)
+		enc := json.NewEncoder(terminal.JSONWriter{To: p})
 		enc.SetEscapeHTML(false)
 		return enc.Encode(line)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/shipbell/shipbell/internal/outbound"
+	"github.com/shipbell/shipbell/internal/terminal"
 )
 
 // Log is where everything is logged: text for a person at a terminal, JSON for
@@ -17,11 +18,12 @@ type Log struct {
 }
 
 // NewLog makes a log that writes to w.
-func NewLog(w io.Writer, terminal bool, level slog.Level) *Log {
+func NewLog(w io.Writer, person bool, level slog.Level) *Log {
 	out := &redactor{w: w}
 	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewJSONHandler(out, options)
-	if terminal {
+	// People read that at terminals too: what a build step wrote must not steer them.
+	var h slog.Handler = slog.NewJSONHandler(terminal.JSONWriter{To: out}, options)
+	if person {
 		h = slog.NewTextHandler(out, options)
 	}
 	return &Log{Logger: slog.New(h), out: out}

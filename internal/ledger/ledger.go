@@ -36,6 +36,7 @@ type Ledger struct {
 	commit func()
 	count  func(Step)
 	log    *slog.Logger
+	lists  chan struct{} // one for each list that is read
 }
 
 // Options are the parts a ledger works with.
@@ -61,7 +62,7 @@ type Options struct {
 
 // New makes a ledger on a store.
 func New(o Options) *Ledger {
-	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, commit: o.Committed, count: o.Count, log: o.Log}
+	l := &Ledger{store: o.Store, router: o.Router, now: o.Now, asked: o.Asked, wake: o.Wake, commit: o.Committed, count: o.Count, log: o.Log, lists: make(chan struct{}, maxLists)}
 	if l.now == nil {
 		l.now = time.Now
 	}

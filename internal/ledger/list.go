@@ -27,6 +27,11 @@ const (
 	// and searchBatch how many in one go.
 	searched    = 2000
 	searchBatch = 200
+	// listBatch is how many are read in one go for a list without a text.
+	listBatch = 51
+	// maxLists is how many lists are read at once. Each holds whole deployments while
+	// it is, and others, such as who finds out who makes a request, want to read too.
+	maxLists = 2
 )
 
 // List is a part of the list of deployments.
@@ -42,8 +47,15 @@ type List struct {
 
 // List returns at most n deployments that pass the filter and stand behind the
 // position, the newest first. What was recorded before the call is in it, unless
-// so much was that bringing the list up to date takes longer than a second.
+// so much was that bringing the list up to date takes longer than a second. They are
+// as short as [shipbell.Deployment.Short]; few lists are read at once.
 func (l *Ledger) List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (List, error) {
+	select {
+	case l.lists <- struct{}{}:
+		defer func() { <-l.lists }()
+	case <-ctx.Done():
+		return List{}, ctx.Err()
+	}
 	unlisted := l.catchUp(ctx)
 	var list List
 	err := l.store.View(ctx, func(tx Tx) (err error) {
@@ -59,9 +71,9 @@ func (l *Ledger) List(ctx context.Context, f shipbell.Filter, after shipbell.Pos
 
 func walk(tx Tx, f shipbell.Filter, after shipbell.Position, n int) (List, error) {
 	var list List
-	batch, left := n+1, n+1
+	batch, left := min(n+1, listBatch), n+1
 	if f.Text != "" {
-		batch, left = max(searchBatch, n+1), searched
+		batch, left = searchBatch, searched
 	}
 	for {
 		briefs, err := tx.Briefs(f, after, batch)
@@ -82,14 +94,14 @@ func walk(tx Tx, f shipbell.Filter, after shipbell.Position, n int) (List, error
 				continue // it does not have the text
 			}
 			if f.Text == "" || f.Match(read[0]) {
-				list.Deployments = append(list.Deployments, read[0])
+				list.Deployments = append(list.Deployments, read[0].Short())
 			}
 			read = read[1:]
 		}
 		if len(briefs) < batch {
 			return list, nil
 		}
-		if left -= len(briefs); left <= 0 {
+		if left -= len(briefs); f.Text != "" && left <= 0 {
 			list.Next = after
 			return list, nil
 		}

@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"ListByEachFilter", listByEachFilter},
 		{"ListTakesLongTexts", listTakesLongTexts},
 		{"PlacesNewestFirst", placesNewestFirst},
+		{"ListIsShort", listIsShort},
 		{"ListFollowsChanges", listFollowsChanges},
 		{"ListBySearch", listBySearch},
 		{"ReadMany", readMany},

@@ -124,6 +124,27 @@ func listTakesLongTexts(s *suite) {
 	s.equal("listed after a change", ids, []string{"b"})
 }
 
+// listIsShort: of a long message a list has the start, so that many fit in memory,
+// and a part of a list does not depend on in how many goes it was read.
+func listIsShort(s *suite) {
+	for i := range 130 {
+		s.record(Push(fmt.Sprint("l", i), at(time.Duration(i)*time.Second), func(e *shipbell.Event) {
+			e.CommitMessage, e.Log = "Fix it\n"+strings.Repeat("x", 50_000), "a log"
+		}), ledger.Opened)
+	}
+	list, err := s.ledger.List(s.Context(), shipbell.Filter{}, shipbell.Position{}, 120)
+	s.must(err)
+	s.equal("deployments", len(list.Deployments), 120)
+	for i, d := range list.Deployments {
+		s.equal("order", d.ShownID, fmt.Sprint("l", 129-i))
+		if !strings.HasPrefix(d.CommitMessage, "Fix it") || len(d.CommitMessage)+len(d.Log) > 4<<10 {
+			s.Fatalf("%d bytes of a message", len(d.CommitMessage))
+		}
+	}
+	rest, _ := s.list(shipbell.Filter{}, list.Next, 120)
+	s.equal("the rest", len(rest), 10)
+}
+
 // placesNewestFirst: whoever asks for some gets those with the newest deployments.
 func placesNewestFirst(s *suite) {
 	for i, project := range []string{"one", "two", "three", "one"} {
