@@ -138,6 +138,8 @@ func printed(text string) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
+		case r == '\u200d': // holds together what is one picture
+			return r
 		case !unicode.IsPrint(r):
 			return -1
 		}

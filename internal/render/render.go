@@ -389,6 +389,8 @@ func hidden(r rune) bool {
 		return true
 	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200e', r == '\u200f', r == '\u061c', r == '\ufeff', r == '\u200b':
 		return true
+	case r == '\u115f', r == '\u1160', r == '\u3164', r == '\uffa0': // letters that fill a place and show nothing
+		return true
 	}
 	return false
 }

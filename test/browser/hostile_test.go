@@ -107,7 +107,7 @@ func letters(text string) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range text {
-		if unicode.In(r, unicode.L, unicode.N) && n < 40 {
+		if isLetter(r) && n < 40 {
 			b.WriteRune(r)
 			n++
 		}
@@ -115,8 +115,13 @@ func letters(text string) string {
 	return b.String()
 }
 
+// isLetter reports whether a character is one that people see.
+func isLetter(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N) && !strings.ContainsRune("\u115f\u1160\u3164\uffa0", r)
+}
+
 // lettersOf is the same of what a page says, closed parts too.
-const lettersOf = `document.body.textContent.replace(/[^\p{L}\p{N}]/gu, "")`
+const lettersOf = `document.body.textContent.replace(/[^\p{L}\p{N}]|[\u115f\u1160\u3164\uffa0]/gu, "")`
 
 // firstLine is the line of a commit message that lists show.
 func firstLine(text string) string {
@@ -313,7 +318,7 @@ func (s *server) messagesAreWhole(t *testing.T, attacks []attack) {
 // allLetters is letters of a whole text.
 func allLetters(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.L, unicode.N) {
+		if isLetter(r) {
 			return r
 		}
 		return -1
@@ -406,7 +411,7 @@ func (s *server) listsSurvive(t *testing.T, attacks []attack) {
 			t.Errorf("%q: status %d", v, r.Status)
 		}
 		p.passes("", layout)
-		said := eval[string](p, `[...document.querySelectorAll(".filter input")].map((i) => i.value).join(" ").replace(/[^\p{L}\p{N}]/gu, "")`)
+		said := eval[string](p, `[...document.querySelectorAll(".filter input")].map((i) => i.value).join(" ").replace(/[^\p{L}\p{N}]|[\u115f\u1160\u3164\uffa0]/gu, "")`)
 		for name, texts := range v {
 			if want := letters(strings.TrimSpace(texts[0])); !strings.Contains(said, want) && name != "environment" {
 				t.Errorf("the field %s does not say %q", name, want)
