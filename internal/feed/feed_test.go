@@ -43,8 +43,8 @@ func (w *world) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]le
 	return w.ledger.Changes(ctx, since, n)
 }
 
-// readings returns how often the ledger was read.
-func (w *world) readings() int {
+// count returns how often the ledger was read.
+func (w *world) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.reads
@@ -126,23 +126,22 @@ func TestAllAreTold(t *testing.T) {
 			readers = append(readers, w.follow())
 		}
 		synctest.Wait()
-		before := w.readings()
+		before := w.count()
 		w.push("a")
 		for _, r := range readers {
 			if got := w.next(r); got != "a" {
 				t.Fatalf("told %q", got)
 			}
 		}
-		if reads := w.readings() - before; reads > 2 {
+		if reads := w.count() - before; reads > 2 {
 			t.Errorf("the ledger was read %d times", reads)
 		}
 		// What comes quickly is told together.
 		for i := range 10 {
 			w.push(fmt.Sprint("b", i))
 		}
-		b, err := readers[0].Next(t.Context())
-		if got := text(b); err != nil || got != "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9" || string(b.Encoded) != strings.ReplaceAll(got, " ", "") {
-			t.Errorf("told %q, and as one %q, %v", got, b.Encoded, err)
+		if got := w.next(readers[0]); got != "b0 b1 b2 b3 b4 b5 b6 b7 b8 b9" {
+			t.Errorf("told %q", got)
 		}
 	})
 }
