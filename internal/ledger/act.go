@@ -109,7 +109,7 @@ func (l *Ledger) Unsilence(ctx context.Context, id shipbell.DeploymentID, by str
 
 // act does something to a deployment and keeps that it was done.
 func (l *Ledger) act(ctx context.Context, id shipbell.DeploymentID, a shipbell.Act, do func(Tx, shipbell.Deployment) error) error {
-	err := l.update(ctx, func(tx Tx) error {
+	err := l.settle(ctx, func(tx Tx) error {
 		target := id
 		if into, err := tx.Merged(id); err == nil {
 			target = into
@@ -132,7 +132,7 @@ func (l *Ledger) act(ctx context.Context, id shipbell.DeploymentID, a shipbell.A
 
 // ResumeAs is Resume, done by a person.
 func (l *Ledger) ResumeAs(ctx context.Context, c shipbell.ChannelID, by string) error {
-	err := l.update(ctx, func(tx Tx) error {
+	err := l.settle(ctx, func(tx Tx) error {
 		return errors.Join(resume(tx, c), l.keep(tx, shipbell.Act{Who: by, What: shipbell.ActResume, Subject: string(c)}))
 	})
 	if err == nil {
@@ -143,7 +143,7 @@ func (l *Ledger) ResumeAs(ctx context.Context, c shipbell.ChannelID, by string) 
 
 // Test posts a test message in a channel, in its order and within its limits.
 func (l *Ledger) Test(ctx context.Context, c shipbell.ChannelID, by string) error {
-	err := l.update(ctx, func(tx Tx) error {
+	err := l.settle(ctx, func(tx Tx) error {
 		now := l.stamp()
 		b := shipbell.Bulletin{
 			Key: fmt.Sprintf("test/%s/%d", c, now.UnixMilli()), Kind: shipbell.BulletinTest, At: now, Reason: by,
@@ -168,7 +168,7 @@ func (l *Ledger) keep(tx Tx, a shipbell.Act) error {
 
 // KeepAct adds an entry to the audit log that has no other effect on the ledger.
 func (l *Ledger) KeepAct(ctx context.Context, a shipbell.Act) error {
-	return l.update(ctx, func(tx Tx) error { return l.keep(tx, a) })
+	return l.settle(ctx, func(tx Tx) error { return l.keep(tx, a) })
 }
 
 // Acts returns at most n entries of the audit log with a number below the one
@@ -186,7 +186,7 @@ func (l *Ledger) Acts(ctx context.Context, before int64, n int) ([]shipbell.Act,
 // offered where it has none of that name.
 func (l *Ledger) Secret(ctx context.Context, name, offered string) (string, error) {
 	var secret string
-	err := l.update(ctx, func(tx Tx) (err error) {
+	err := l.settle(ctx, func(tx Tx) (err error) {
 		secret, err = tx.Secret(name, offered)
 		return err
 	})

@@ -146,6 +146,15 @@ func (l *Ledger) update(ctx context.Context, fn func(Tx) error, keys ...shipbell
 	return err
 }
 
+// settle is update, waited for also when the caller leaves: what fn found out is
+// read afterwards, and what it did has to be followed up.
+func (l *Ledger) settle(ctx context.Context, fn func(Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return l.update(context.WithoutCancel(ctx), fn)
+}
+
 // recorded does what follows a commit.
 func (l *Ledger) recorded(ctx context.Context, r *recording) {
 	for _, c := range r.stale {

@@ -153,7 +153,11 @@ func (l *Ledger) catchUp(ctx context.Context) (left int) {
 // Enlist takes some deployments into the lists that are not in them yet, and
 // returns how many are left.
 func (l *Ledger) Enlist(ctx context.Context) (left int, err error) {
-	err = l.store.Update(ctx, func(tx Tx) (err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	// It is waited for also when the caller leaves: left is read afterwards.
+	err = l.store.Update(context.WithoutCancel(ctx), func(tx Tx) (err error) {
 		left, err = tx.Enlist(EnlistBatch)
 		return err
 	})

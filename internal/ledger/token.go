@@ -38,7 +38,7 @@ func (l *Ledger) MakeToken(ctx context.Context, t shipbell.Token) (shipbell.Toke
 		return shipbell.Token{}, err
 	}
 	t.MadeAt = l.stamp()
-	err := l.update(ctx, func(tx Tx) error {
+	err := l.settle(ctx, func(tx Tx) error {
 		tokens, err := tx.Tokens()
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func describeToken(t shipbell.Token) string {
 // log. Where there is none it is [shipbell.ErrNotFound].
 func (l *Ledger) RevokeToken(ctx context.Context, nameOrID, by string) (shipbell.Token, error) {
 	var revoked shipbell.Token
-	err := l.update(ctx, func(tx Tx) error {
+	err := l.settle(ctx, func(tx Tx) error {
 		tokens, err := tx.Tokens()
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (l *Ledger) Tokens(ctx context.Context) ([]shipbell.Token, error) {
 
 // PutToken stores a token with what was done, unless the act is the zero Act.
 func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act) error {
-	return l.update(ctx, func(tx Tx) error {
+	return l.settle(ctx, func(tx Tx) error {
 		if err := tx.PutToken(t); err != nil || a.What == "" {
 			return err
 		}
@@ -111,7 +111,7 @@ func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act)
 
 // UseToken stores when a token was last used, unless it is revoked or gone.
 func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time) error {
-	return l.update(ctx, func(tx Tx) error {
+	return l.settle(ctx, func(tx Tx) error {
 		tokens, err := tx.Tokens()
 		if err != nil {
 			return err
