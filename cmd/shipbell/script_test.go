@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) { runScripts(t, "testdata/script", nil) }
 func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestScript, bool, []string)) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){
 		"request":  request,
+		"push":     push,
 		"messages": messages,
 		"kick":     kick,
 		"deploy":   deploy,
@@ -134,6 +136,26 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 		_, err = fmt.Fprintf(ts.Stdout(), "%d %s\n", answer.StatusCode, text)
 		ts.Check(err)
 		return
+	}
+}
+
+// push N TOKEN pushes N deployments of api-service, later-1 to later-N.
+func push(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	if neg || len(args) != 2 || err != nil {
+		ts.Fatalf("usage: push N TOKEN")
+	}
+	for i := range n {
+		body := fmt.Sprintf(`{"deployment":{"projectName":"api-service","deploymentId":"later-%d"}}`, i+1)
+		r, err := http.NewRequest(http.MethodPost, ts.Getenv("URL")+"/notify", strings.NewReader(body))
+		ts.Check(err)
+		r.Header.Set("Authorization", "Bearer "+args[1])
+		answer, err := http.DefaultClient.Do(r)
+		ts.Check(err)
+		ts.Check(answer.Body.Close())
+		if answer.StatusCode != http.StatusOK {
+			ts.Fatalf("push %d: status %d", i+1, answer.StatusCode)
+		}
 	}
 }
 
