@@ -240,6 +240,20 @@ func (w *world) settled() string {
 	return w.cards()
 }
 
+// TestLongAgo: what went live, and what failed, is known however much was deployed
+// since.
+func TestLongAgo(t *testing.T) {
+	w := newWorld(t)
+	w.tell("good", shipbell.Success, 0)
+	w.tell("bad", shipbell.Failure, 1)
+	w.tell("better", shipbell.Success, 2)
+	for i := range 100 {
+		w.tell(fmt.Sprint("p", i), shipbell.Canceled, 10+i)
+	}
+	w.run()
+	w.want("api/production live live=better failed=bad last=p99")
+}
+
 func TestStatesAreAll(t *testing.T) {
 	if n := len(slices.Compact(board.States())); n != 6 {
 		t.Errorf("%d states", n)
