@@ -36,6 +36,11 @@
 //   - Lineage: what the history of a project says of one of its deployments.
 //   - Bulletin: what Shipbell says that is not about one deployment.
 //   - Report: what a source that asks has heard in one go.
+//   - Brief: what lists need of a deployment. Position: a place in a list.
+//   - Feed: what changes, in order. Cursor: a place in it. News: one change in it.
+//   - Card: what is live in one environment of a project. Board: all cards.
+//   - Token, Scope: what lets somebody in, and what it lets them do. Visitor: who makes
+//     a request. Act: what a person did, as the audit log keeps it.
 //   - MessageRef: the opaque, stored handle by which a message is edited.
 //   - Attempt: one try to post or edit, with what came back.
 //   - Lane: a channel's delivery line: its order, its rate limit, its pause.
