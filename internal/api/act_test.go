@@ -104,7 +104,7 @@ func TestLanes(t *testing.T) {
 func TestTokensWithoutTheirHashes(t *testing.T) {
 	f := newFixture(t)
 	token := shipbell.Token{ID: "t1", Name: "ci", Scope: shipbell.ScopePush, Hash: shipbell.TokenHash{0xab, 0xcd, 0xef}, MadeAt: start, Projects: []string{"api-*"}}
-	if err := f.ledger.PutToken(t.Context(), token, shipbell.Act{}); err != nil {
+	if err := f.store.Update(t.Context(), func(tx ledger.Tx) error { return tx.PutToken(token) }); err != nil {
 		t.Fatal(err)
 	}
 	all := read[map[string][]map[string]any](f, f.ask(http.MethodGet, "/api/v1/tokens", ""), http.StatusOK)["tokens"]

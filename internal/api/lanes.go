@@ -27,17 +27,8 @@ func (a *API) lanes(ctx context.Context) ([]wire.Lane, error) {
 	}
 	now := a.Now()
 	all := []wire.Lane{}
-	for _, c := range a.Channels {
-		l := shipbell.Lane{Channel: c}
-		if i := slices.IndexFunc(stored, func(l shipbell.Lane) bool { return l.Channel == c }); i >= 0 {
-			l = stored[i]
-		}
+	for _, l := range shipbell.LanesOf(a.Channels, stored) {
 		all = append(all, a.lane(l, stored, now))
-	}
-	for _, l := range stored {
-		if !slices.Contains(a.Channels, l.Channel) && l.Backlog > 0 {
-			all = append(all, a.lane(l, stored, now))
-		}
 	}
 	return all, nil
 }
@@ -78,30 +69,11 @@ func (a *API) lane(l shipbell.Lane, all []shipbell.Lane, now time.Time) wire.Lan
 	return o
 }
 
-// budget says what is left of the limits of a channel: those who share it have
-// used of it as well. It goes by what the lanes stored with their last request.
+// budget says what is left of the limits of a channel.
 func (a *API) budget(c shipbell.ChannelID, all []shipbell.Lane, now time.Time) []wire.Limit {
 	limits := []wire.Limit{}
-	own, known := a.Budgets[c]
-	if !known {
-		return limits
-	}
-	var used []time.Time
-	for _, l := range all {
-		if b, known := a.Budgets[l.Channel]; known && b.Name == own.Name {
-			used = append(used, l.Recent...)
-		}
-	}
-	slices.SortFunc(used, time.Time.Compare)
-	used = slices.CompactFunc(used, time.Time.Equal)
-	for _, l := range own.Limits {
-		n := 0
-		for _, at := range used {
-			if at.Add(l.Per).After(now) {
-				n++
-			}
-		}
-		limits = append(limits, wire.Limit{Requests: l.N, PerSeconds: l.Per.Seconds(), Left: max(l.N-n, 0)})
+	for _, l := range shipbell.Allowances(c, a.Budgets, all, now) {
+		limits = append(limits, wire.Limit{Requests: l.N, PerSeconds: l.Per.Seconds(), Left: l.Left})
 	}
 	return limits
 }

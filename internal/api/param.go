@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/spelling"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
@@ -65,26 +66,9 @@ func nearest(name string, accepted []string) string {
 	return "accepted: " + strings.Join(accepted, ", ")
 }
 
-// distance is the number of letters to add, drop or change to get from a to b.
-func distance(a, b string) int {
-	a = strings.ToLower(cut(a, 2*maxNamed))
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
+// distance is how far a name is from one that is accepted, whatever its case.
+func distance(name, accepted string) int {
+	return spelling.Distance(strings.ToLower(cut(name, 2*maxNamed)), accepted)
 }
 
 // filter reads a filter.

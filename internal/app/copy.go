@@ -11,6 +11,7 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/config"
+	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/store/postgres"
 	"github.com/shipbell/shipbell/internal/store/sqltx"
 )
@@ -120,7 +121,7 @@ func moveToken(ctx context.Context, from, to whole, source, target config.Store)
 		return fmt.Errorf("copy the token: %w", err)
 	}
 	if shared, ok := to.(*postgres.Store); ok {
-		_, err = shared.Secret(ctx, secretToken, token)
+		_, err = ledger.New(ledger.Options{Store: shared}).Secret(ctx, secretToken, token)
 		return err
 	}
 	path := filepath.Join(target.Data, TokenFile)

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/app"
@@ -181,9 +180,8 @@ func fill(t *testing.T, where config.Store, n int) {
 	}
 	l := ledger.New(ledger.Options{Store: store})
 	_, err = l.List(t.Context(), shipbell.Filter{}, shipbell.Position{}, 1) // fills the lists
-	err = errors.Join(err, l.PutToken(t.Context(), shipbell.Token{ID: "tk_1", Name: "ci", Scope: shipbell.ScopePush, MadeAt: time.Now()},
-		shipbell.Act{Who: "anna", What: shipbell.ActTokenMade}), store.Close())
-	if err != nil {
+	_, failed := l.MakeToken(t.Context(), shipbell.Token{ID: "tk_1", Name: "ci", Scope: shipbell.ScopePush, MadeBy: "anna"})
+	if err = errors.Join(err, failed, store.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -119,7 +119,7 @@ const secretToken = "notify_token"
 // of them makes it.
 func sharedToken(ctx context.Context, s *postgres.Store) (token string, made bool, err error) {
 	offered := access.NewToken()
-	token, err = s.Secret(ctx, secretToken, offered)
+	token, err = ledger.New(ledger.Options{Store: s}).Secret(ctx, secretToken, offered)
 	return token, token == offered, err
 }
 

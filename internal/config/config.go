@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/joho/godotenv"
+
+	"github.com/shipbell/shipbell/internal/spelling"
 )
 
 // Table holds every setting as it was given, and says in its tags all there is
@@ -374,33 +376,12 @@ func (l *loader) findMisspelt() {
 			continue
 		}
 		for _, k := range known {
-			if len(name) > 6 && distance(name, k) <= 2 {
+			if len(name) > 6 && spelling.Distance(name, k) <= 2 {
 				l.problems = append(l.problems, Problem{Setting: name, What: "no such setting; did you mean " + k + "?"})
 				break
 			}
 		}
 	}
-}
-
-// distance is the number of letters to add, drop or change to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func (l *loader) lookup(o Option) string {

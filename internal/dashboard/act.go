@@ -74,7 +74,7 @@ func (d *Dashboard) toChannel(w http.ResponseWriter, r *http.Request, done strin
 	for _, c := range d.Channels {
 		if c == id {
 			d.finish(w, r, do(id, v.Name), pathChannels, done, d.noChannel)
-			d.lanes.forget()
+			d.lanes.Forget()
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/shipbell/shipbell/internal/access"
 	"github.com/shipbell/shipbell/internal/board"
 	"github.com/shipbell/shipbell/internal/compress"
+	"github.com/shipbell/shipbell/internal/lately"
 	"github.com/shipbell/shipbell/internal/ledger"
 )
 
@@ -95,8 +96,8 @@ type Dashboard struct {
 	assets  assets
 	pages   pages
 	cards   cardCache
-	lanes   lately[[]shipbell.Lane]
-	holders lately[map[shipbell.ChannelID]shipbell.Replica]
+	lanes   lately.Answer[[]shipbell.Lane]
+	holders lately.Answer[map[shipbell.ChannelID]shipbell.Replica]
 	zip     compress.Pool
 }
 

@@ -2,12 +2,18 @@ package dashboard
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
+)
+
+const (
+	// latelyFor is how long what all pages ask is not asked again.
+	latelyFor = time.Second
+	// askTimeout bounds how long it is waited for.
+	askTimeout = 5 * time.Second
 )
 
 // lane is a lane as it is shown.
@@ -17,14 +23,8 @@ type lane struct {
 	Configured bool
 	Holder     shipbell.Replica
 	Parked     bool
-	Limits     []allowance
+	Limits     []shipbell.Allowance
 	Key        string
-}
-
-// allowance is what is left of a rate limit.
-type allowance struct {
-	Left, Of int
-	Per      time.Duration
 }
 
 // source is a source that asks, as it is shown.
@@ -55,40 +55,30 @@ func (d *Dashboard) channels(w http.ResponseWriter, r *http.Request) {
 // laneList returns the lanes of the configured channels, and those of others that
 // have something to deliver.
 func (d *Dashboard) laneList(ctx context.Context) ([]lane, error) {
-	known, err := d.lanes.get(ctx, d.Ledger.Lanes)
+	known, err := d.lanes.Get(ctx, latelyFor, askTimeout, d.Ledger.Lanes)
 	if err != nil {
 		return nil, err
 	}
 	var holders map[shipbell.ChannelID]shipbell.Replica
 	if d.Holders != nil {
-		if holders, err = d.holders.get(ctx, d.Holders); err != nil {
+		if holders, err = d.holders.Get(ctx, latelyFor, askTimeout, d.Holders); err != nil {
 			return nil, err
 		}
 	}
-	stored := make(map[shipbell.ChannelID]shipbell.Lane, len(known))
-	for _, l := range known {
-		stored[l.Channel] = l
-	}
 	now := d.Now()
 	var all []lane
-	for _, c := range d.Channels {
-		l := stored[c]
-		l.Channel = c
-		delete(stored, c)
-		all = append(all, d.newLane(l, true, holders[c], now))
-	}
-	for _, c := range slices.Sorted(maps.Keys(stored)) {
-		if stored[c].Backlog > 0 {
-			all = append(all, d.newLane(stored[c], false, holders[c], now))
-		}
+	for _, l := range shipbell.LanesOf(d.Channels, known) {
+		o := d.newLane(l, now)
+		o.Holder, o.Limits = holders[l.Channel], shipbell.Allowances(l.Channel, d.Budgets, known, now)
+		all = append(all, o)
 	}
 	return all, nil
 }
 
-func (d *Dashboard) newLane(l shipbell.Lane, configured bool, holder shipbell.Replica, now time.Time) lane {
-	o := lane{Lane: l, Configured: configured, Holder: holder, Key: string(l.Channel), Face: face{"ok", "ok", "Delivering"}}
+func (d *Dashboard) newLane(l shipbell.Lane, now time.Time) lane {
+	o := lane{Lane: l, Configured: slices.Contains(d.Channels, l.Channel), Key: string(l.Channel), Face: face{"ok", "ok", "Delivering"}}
 	switch {
-	case !configured:
+	case !o.Configured:
 		o.Face = face{"off", "canceled", "Not configured"}
 	case l.Pause != nil:
 		o.Face = face{"bad", "paused", "Paused"}
@@ -98,15 +88,6 @@ func (d *Dashboard) newLane(l shipbell.Lane, configured bool, holder shipbell.Re
 		o.Face = face{"way", "way", "Delivering"}
 	case l.LastSuccess.IsZero():
 		o.Face = face{"off", "announced", "Nothing sent yet"}
-	}
-	for _, limit := range d.Budgets[l.Channel].Limits {
-		used := 0
-		for _, at := range l.Recent {
-			if now.Sub(at) < limit.Per {
-				used++
-			}
-		}
-		o.Limits = append(o.Limits, allowance{Left: max(limit.N-used, 0), Of: limit.N, Per: limit.Per})
 	}
 	return o
 }

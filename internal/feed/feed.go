@@ -79,6 +79,7 @@ type Batch struct {
 type node struct {
 	ready chan struct{}
 	batch Batch
+	once  sync.Once // encodes the batch
 	n     int64
 	next  *node
 }
@@ -183,22 +184,28 @@ func (f *Feed) read(ctx context.Context) bool {
 		return false
 	}
 	f.First(news)
-	b := Batch{Events: f.events(news), At: at}
-	for _, e := range b.Events {
-		b.Encoded = append(b.Encoded, e.Encoded...)
-	}
-	f.publish(b)
+	f.publish(Batch{Events: short(news), At: at})
 	return len(news) > 0
 }
 
-func (f *Feed) events(news []ledger.News) []Event {
+// short returns events that can be kept in mind, not encoded yet.
+func short(news []ledger.News) []Event {
 	events := make([]Event, len(news))
 	for i, n := range news {
-		encoded := f.Encode(n)
 		n.Deployment = n.Deployment.Short()
-		events[i] = Event{n, encoded}
+		events[i].News = n
 	}
 	return events
+}
+
+// encode puts events into the form in which readers pass them on, and returns all one
+// after the other.
+func (f *Feed) encode(events []Event) (all []byte) {
+	for i := range events {
+		events[i].Encoded = f.Encode(events[i].News)
+		all = append(all, events[i].Encoded...)
+	}
+	return all
 }
 
 func (f *Feed) publish(b Batch) {
@@ -280,7 +287,9 @@ func (r *Reader) catchUp(ctx context.Context) (Batch, error) {
 		return r.take(), nil
 	}
 	r.since = at
-	return Batch{Events: f.events(news), At: at, More: true}, nil
+	b := Batch{Events: short(news), At: at, More: true}
+	f.encode(b.Events)
+	return b, nil
 }
 
 // late reports whether a reader is too far behind.
@@ -311,14 +320,24 @@ func (r *Reader) Next(ctx context.Context) (Batch, error) {
 	case <-ctx.Done():
 		return Batch{}, ctx.Err()
 	}
+	n := r.node
+	if at, lost := r.skip(); lost {
+		return Batch{At: at, Lost: true}, nil
+	}
+	r.node = n.next
+	// The first who reads it encodes it for all: where nobody reads nothing is.
+	n.once.Do(func() { n.batch.Encoded = r.feed.encode(n.batch.Events) })
+	return n.batch, nil
+}
+
+// skip moves a reader that is too far behind to the end.
+func (r *Reader) skip() (at shipbell.Cursor, lost bool) {
 	f := r.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.head.n-r.node.n > behind {
-		r.node = f.head
-		return Batch{At: f.at, Lost: true}, nil
+	if f.head.n-r.node.n <= behind {
+		return at, false
 	}
-	b := r.node.batch
-	r.node = r.node.next
-	return b, nil
+	r.node = f.head
+	return f.at, true
 }

@@ -99,16 +99,6 @@ func (l *Ledger) Tokens(ctx context.Context) ([]shipbell.Token, error) {
 	return tokens, err
 }
 
-// PutToken stores a token with what was done, unless the act is the zero Act.
-func (l *Ledger) PutToken(ctx context.Context, t shipbell.Token, a shipbell.Act) error {
-	return l.settle(ctx, func(tx Tx) error {
-		if err := tx.PutToken(t); err != nil || a.What == "" {
-			return err
-		}
-		return l.keep(tx, a)
-	})
-}
-
 // UseToken stores when a token was last used, unless it is revoked or gone.
 func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time) error {
 	return l.settle(ctx, func(tx Tx) error {

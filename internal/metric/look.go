@@ -4,12 +4,12 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/lately"
 )
 
 const (
@@ -26,8 +26,8 @@ const (
 // look is what is asked when somebody looks.
 type look struct {
 	Options
-	lanes remembered[[]shipbell.Lane]
-	check remembered[struct{}]
+	lanes lately.Answer[[]shipbell.Lane]
+	check lately.Answer[struct{}]
 
 	described []*prometheus.Desc
 
@@ -87,13 +87,13 @@ func (l *look) Describe(to chan<- *prometheus.Desc) {
 func (l *look) Collect(to chan<- prometheus.Metric) {
 	s := sink(to)
 	if l.Check != nil {
-		_, err := l.check.get(func(ctx context.Context) (struct{}, error) { return struct{}{}, l.Check(ctx) })
+		_, err := l.check.Get(context.Background(), lookFor, patience, func(ctx context.Context) (struct{}, error) { return struct{}{}, l.Check(ctx) })
 		s.put(l.writable, flag(err == nil))
 	}
 	if l.Lanes != nil {
 		// Where they cannot be read nothing is said of them; that it failed is counted
 		// with the store.
-		if lanes, err := l.lanes.get(l.Lanes); err == nil {
+		if lanes, err := l.lanes.Get(context.Background(), lookFor, patience, l.Lanes); err == nil {
 			l.collectLanes(s, lanes)
 		}
 	}
@@ -206,24 +206,4 @@ func (s sink) send(d *prometheus.Desc, t prometheus.ValueType, value float64, la
 		m = prometheus.NewInvalidMetric(d, err)
 	}
 	s <- m
-}
-
-// remembered is the answer to a question that is asked again only after a while.
-type remembered[V any] struct {
-	mu    sync.Mutex
-	at    time.Time
-	value V
-	err   error
-}
-
-func (r *remembered[V]) get(ask func(context.Context) (V, error)) (V, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at.IsZero() || time.Since(r.at) >= lookFor {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		r.value, r.err = ask(ctx)
-		r.at = time.Now()
-	}
-	return r.value, r.err
 }

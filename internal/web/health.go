@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -21,31 +20,9 @@ const (
 	checkTimeout = 10 * time.Second
 )
 
-// remembered is the answer to a question that is asked again only after a while.
-type remembered[V any] struct {
-	mu    sync.Mutex
-	at    time.Time
-	value V
-	err   error
-}
-
-// get returns the answer if it is younger than the age, and asks otherwise.
-func (r *remembered[V]) get(ctx context.Context, age time.Duration, ask func(context.Context) (V, error)) (V, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if time.Since(r.at) >= age {
-		// Others wait for this answer too: the end of one request is not its end.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
-		defer cancel()
-		r.value, r.err = ask(ctx)
-		r.at = time.Now()
-	}
-	return r.value, r.err
-}
-
 // writable returns why the store cannot be written.
 func (s *Server) writable(ctx context.Context) error {
-	_, err := s.check.get(ctx, writableFor, func(ctx context.Context) (struct{}, error) {
+	_, err := s.check.Get(ctx, writableFor, checkTimeout, func(ctx context.Context) (struct{}, error) {
 		err := s.Ledger.Check(ctx)
 		if err != nil {
 			s.Log.Error("the store cannot be written", "error", err, "hint", hintOf(err))
@@ -187,7 +164,7 @@ func (s *Server) verboseHealth(w http.ResponseWriter, r *http.Request, checked e
 			h.Sources = append(h.Sources, describeSource(hearing))
 		}
 	}
-	lanes, err := s.lanes.get(r.Context(), lanesFor, s.Ledger.Lanes)
+	lanes, err := s.lanes.Get(r.Context(), lanesFor, checkTimeout, s.Ledger.Lanes)
 	holders, failed := s.holders(r.Context())
 	if err == nil {
 		err = failed
@@ -223,7 +200,7 @@ func (s *Server) holders(ctx context.Context) (map[shipbell.ChannelID]shipbell.R
 	if s.Holders == nil {
 		return nil, nil
 	}
-	return s.held.get(ctx, lanesFor, s.Holders)
+	return s.held.Get(ctx, lanesFor, checkTimeout, s.Holders)
 }
 
 func describe(l shipbell.Lane, configured bool, now time.Time) laneHealth {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
+	"github.com/shipbell/shipbell/internal/lately"
 	"github.com/shipbell/shipbell/internal/ledger"
 	"github.com/shipbell/shipbell/internal/source/push"
 )
@@ -82,9 +83,9 @@ type Options struct {
 type Server struct {
 	Options
 	secret [sha256.Size]byte
-	check  remembered[struct{}]
-	lanes  remembered[[]shipbell.Lane]
-	held   remembered[map[shipbell.ChannelID]shipbell.Replica]
+	check  lately.Answer[struct{}]
+	lanes  lately.Answer[[]shipbell.Lane]
+	held   lately.Answer[map[shipbell.ChannelID]shipbell.Replica]
 }
 
 // New makes the web side.

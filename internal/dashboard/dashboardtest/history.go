@@ -2,6 +2,7 @@ package dashboardtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -230,7 +231,10 @@ func (t *teller) doors() {
 	} {
 		token.MadeAt, token.MadeBy = now.Add(-time.Duration(30-i)*24*time.Hour), "root"
 		if t.err == nil {
-			t.err = t.w.Ledger.PutToken(t.ctx, token, shipbell.Act{Who: "root", What: shipbell.ActTokenMade, Subject: string(token.ID), Detail: token.Name})
+			t.err = errors.Join(
+				t.w.Store.Update(t.ctx, func(tx ledger.Tx) error { return tx.PutToken(token) }),
+				t.w.Ledger.KeepAct(t.ctx, shipbell.Act{Who: "root", What: shipbell.ActTokenMade, Subject: string(token.ID), Detail: token.Name}),
+			)
 		}
 	}
 	if t.err == nil {

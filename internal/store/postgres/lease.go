@@ -124,19 +124,3 @@ func (s *Store) KeptSecret(ctx context.Context, name string) (string, error) {
 	}
 	return kept, withoutURL(err)
 }
-
-// Secret returns what all replicas share under a name: the one that was stored
-// first.
-func (s *Store) Secret(ctx context.Context, name, offered string) (string, error) {
-	var kept string
-	err := s.db.QueryRowContext(ctx, `WITH mine AS (INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING value)
-		SELECT value FROM mine UNION ALL SELECT value FROM secrets WHERE name = $1 LIMIT 1`, name, offered).Scan(&kept)
-	if errors.Is(err, sql.ErrNoRows) {
-		// Another replica stored one between the two halves of the statement.
-		err = s.db.QueryRowContext(ctx, `SELECT value FROM secrets WHERE name = $1`, name).Scan(&kept)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read what replicas share: %w", withoutURL(err))
-	}
-	return kept, nil
-}

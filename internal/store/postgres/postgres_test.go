@@ -627,7 +627,7 @@ func TestSecretIsShared(t *testing.T) {
 		s := open(t, url)
 		all.Go(func() {
 			var err error
-			if got[i], err = s.Secret(t.Context(), "token", fmt.Sprint("offered by ", i)); err != nil {
+			if got[i], err = ledger.New(ledger.Options{Store: s}).Secret(t.Context(), "token", fmt.Sprint("offered by ", i)); err != nil {
 				t.Error(err)
 			}
 		})
