@@ -139,7 +139,7 @@ func TestFilters(t *testing.T) {
 	p.do(click("#q"))
 	p.follow(chromedp.KeyEvent("web\r"))
 	expect("a search too", "/deployments?q=web&status=failure", "web-failure")
-	p.do(evaluate(`history.back()`)) // it may come out of a cache, without being loaded
+	p.do(evaluate(`setTimeout(() => history.back(), 300)`))
 	p.until(`location.search === "?status=failure"`)
 	expect("one back", "/deployments?status=failure", "api-failure web-failure")
 	p.do(evaluate(`document.querySelector(".chip").click()`))

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,12 +156,19 @@ func (p *page) until(expression string) {
 func (p *page) soon(expression string) { _ = p.wait(expression, 3*time.Second) }
 
 func (p *page) wait(expression string, atMost time.Duration) error {
-	poll := chromedp.Poll[bool](expression, chromedp.WithPollingInterval(every), chromedp.WithPollingTimeout(0))
+	poll := chromedp.Evaluate[bool](fmt.Sprintf(
+		`(async () => { while (!(%s)) await new Promise((again) => setTimeout(again, %d)); return true; })()`,
+		expression, every.Milliseconds()), awaited)
 	limit, stop := context.WithTimeout(p.ctx, atMost)
 	defer stop()
 	for {
-		_, err := chromedp.Run(limit, poll)
-		if err == nil || limit.Err() != nil || !leftPage(err) {
+		// A page that is left may be kept for going back to it. It stands still then and
+		// neither answers nor fails, so whichever is shown is asked again. Poll would go
+		// on asking the one that it knows.
+		ask, enough := context.WithTimeout(limit, time.Second)
+		_, err := chromedp.Run(ask, poll)
+		enough()
+		if err == nil || limit.Err() != nil || !leftPage(err) && ask.Err() == nil {
 			return err
 		}
 	}
