@@ -138,7 +138,7 @@ func (a *App) open(ctx context.Context, o Options) (err error) {
 		Log:       a.log,
 	})
 	a.board = board.New(board.Options{Ledger: a.ledger, Now: now, Log: a.log})
-	a.feed = feed.New(feed.Options{Ledger: a.ledger, Encode: api.EncodeNews, First: a.board.Apply, Log: a.log})
+	a.feed = feed.New(feed.Options{Ledger: a.ledger, Encode: api.EncodeNews, First: a.board.Apply, Lost: a.board.Reset, Log: a.log})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Ledger:     a.ledger,
 		Channels:   channels,

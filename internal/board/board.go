@@ -148,7 +148,7 @@ type Options struct {
 // ledger.
 type Board struct {
 	Options
-	again chan shipbell.Place
+	woken chan struct{} // something is to be made anew
 
 	mu      sync.RWMutex
 	cards   map[Spot]Card
@@ -157,8 +157,9 @@ type Board struct {
 	since   int64                          // the version when the last card was begun to be made anew
 	version int64
 	ready   chan struct{}
-	early   []ledger.News // told while the ledger was read
-	reading bool          // the ledger is being read, or was
+	anew    map[shipbell.Place]bool // whose cards are to be made anew
+	early   []ledger.News           // told while the ledger was read
+	reading bool                    // the ledger is being read, or was
 	loaded  bool
 	full    bool // cards have left
 
@@ -175,7 +176,15 @@ func New(o Options) *Board {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Keep = cmp.Or(o.Keep, DefaultKeep)
-	return &Board{Options: o, cards: make(map[Spot]Card), changed: make(map[Spot]int64), spots: make(map[shipbell.DeploymentID]Spot), ready: make(chan struct{}), again: make(chan shipbell.Place, 1024)}
+	b := &Board{Options: o, ready: make(chan struct{}), woken: make(chan struct{}, 1)}
+	b.clear()
+	return b
+}
+
+// clear forgets all cards.
+func (b *Board) clear() {
+	b.cards, b.changed, b.spots, b.anew = make(map[Spot]Card), make(map[Spot]int64), make(map[shipbell.DeploymentID]Spot), make(map[shipbell.Place]bool)
+	b.full = false
 }
 
 // Ready is closed once the board has read the ledger.
@@ -265,28 +274,52 @@ func (c Card) current(now time.Time) Card {
 // Run reads the ledger, and makes cards anew that need it, until ctx is done.
 func (b *Board) Run(ctx context.Context) error {
 	for {
-		err := b.load(ctx)
-		if err == nil {
-			break
-		}
-		if ctx.Err() == nil && !errors.Is(err, errBehind) {
+		err := b.catchUp(ctx)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, errBehind) {
 			b.Log.Warn("could not read what is live where; trying again", "error", err)
 		}
+		var again <-chan time.Time
+		if err != nil {
+			again = time.After(time.Second)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Second):
+		case <-again:
+		case <-b.woken:
 		}
 	}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case p := <-b.again:
-			if err := b.reload(ctx, p); err != nil && ctx.Err() == nil {
-				b.Log.Warn("could not read what is live where; trying again", "error", err)
-			}
+}
+
+// catchUp reads what is to be read.
+func (b *Board) catchUp(ctx context.Context) error {
+	b.mu.RLock()
+	loaded, places := b.loaded, slices.Collect(maps.Keys(b.anew))
+	b.mu.RUnlock()
+	if !loaded {
+		return b.load(ctx)
+	}
+	for _, p := range places {
+		if err := b.reload(ctx, p); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Reset has all cards made anew: changes are missing before the next that is told.
+// Until then they stay as they are.
+func (b *Board) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.loaded, b.reading, b.early = false, false, nil
+	b.wake()
+}
+
+func (b *Board) wake() {
+	select {
+	case b.woken <- struct{}{}:
+	default:
 	}
 }
 
@@ -298,7 +331,7 @@ func (b *Board) load(ctx context.Context) error {
 		return cmp.Or(err, errBehind)
 	}
 	b.mu.Lock()
-	b.reading = true // what was told before is in the ledger
+	b.reading, b.early = true, nil // what was told before is in the ledger
 	b.mu.Unlock()
 	places, err := b.Ledger.Places(ctx, b.Keep)
 	if err != nil {
@@ -309,16 +342,24 @@ func (b *Board) load(ctx context.Context) error {
 		return err
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.reading {
+		b.wake() // it was reset meanwhile
+		return nil
+	}
 	b.version++
+	b.clear()
 	for s, c := range made {
 		b.put(s, c)
 	}
 	b.loaded = true
-	early := b.early
+	b.apply(b.early)
 	b.early = nil
-	b.mu.Unlock()
-	b.Apply(early)
-	close(b.ready)
+	select {
+	case <-b.ready:
+	default:
+		close(b.ready)
+	}
 	return nil
 }
 
@@ -355,25 +396,15 @@ func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
 	b.mu.Lock()
 	before := b.version
 	b.since = before
+	delete(b.anew, p)
 	b.mu.Unlock()
-	newest, err := b.Ledger.Recent(ctx, p, recent)
-	if err != nil {
-		return err
-	}
-	spots := make(map[Spot]bool)
-	for _, d := range newest {
-		spots[spotOf(d)] = true
-	}
-	made := make(map[Spot]Card)
-	for s := range spots {
-		c, err := b.make(ctx, s)
-		if err != nil {
-			return err
-		}
-		made[s] = c
-	}
+	made, err := b.readPlace(ctx, p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err != nil {
+		b.anew[p] = true
+		return err
+	}
 	b.version++
 	for s, c := range made {
 		if b.changed[s] > before {
@@ -383,6 +414,25 @@ func (b *Board) reload(ctx context.Context, p shipbell.Place) error {
 		b.put(s, c)
 	}
 	return nil
+}
+
+// readPlace makes the cards of a place, each from its own list.
+func (b *Board) readPlace(ctx context.Context, p shipbell.Place) (map[Spot]Card, error) {
+	newest, err := b.Ledger.Recent(ctx, p, recent)
+	if err != nil {
+		return nil, err
+	}
+	made := make(map[Spot]Card)
+	for _, d := range newest {
+		s := spotOf(d)
+		if _, done := made[s]; done {
+			continue
+		}
+		if made[s], err = b.make(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 func spotOf(d shipbell.Deployment) Spot {
@@ -508,6 +558,10 @@ func (b *Board) Apply(news []ledger.News) {
 		}
 		return
 	}
+	b.apply(news)
+}
+
+func (b *Board) apply(news []ledger.News) {
 	for _, n := range news {
 		b.version++
 		d := n.Deployment
@@ -622,11 +676,8 @@ func (c Card) without(id shipbell.DeploymentID) Card {
 	return c
 }
 
-// askAnew has the cards of a deployment's place made anew, before long. Where too
-// many wait already the next change of the place does it.
+// askAnew has the cards of a deployment's place made anew, before long.
 func (b *Board) askAnew(d shipbell.Deployment) {
-	select {
-	case b.again <- shipbell.Place{Type: d.Type, Name: d.Names()[0]}:
-	default:
-	}
+	b.anew[shipbell.Place{Type: d.Type, Name: d.Names()[0]}] = true
+	b.wake()
 }

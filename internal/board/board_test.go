@@ -2,6 +2,7 @@ package board_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -84,6 +85,17 @@ func (w *world) follow() {
 		w.board.Apply(news)
 		w.at = at
 	}
+}
+
+// lose has the board miss what changed, and hear that it did.
+func (w *world) lose() {
+	w.Helper()
+	at, err := w.ledger.Latest(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.at = at
+	w.board.Reset()
 }
 
 // cards describes the cards, a line each.
@@ -211,8 +223,11 @@ func anyHistory(t *testing.T, seed uint64) {
 				e.Source = shipbell.SourcePoll
 			}
 		})
-		if dice.IntN(3) == 0 {
+		switch dice.IntN(9) {
+		case 0, 1, 2:
 			w.follow()
+		case 3:
+			w.lose()
 		}
 	}
 	if !early {
@@ -238,6 +253,42 @@ func anyHistory(t *testing.T, seed uint64) {
 func (w *world) settled() string {
 	synctest.Wait()
 	return w.cards()
+}
+
+// weak is a ledger that cannot be read as often as failing says.
+type weak struct {
+	*ledger.Ledger
+	failing int
+}
+
+func (l *weak) Recent(ctx context.Context, p shipbell.Place, n int) ([]shipbell.Deployment, error) {
+	if l.failing--; l.failing >= 0 {
+		return nil, errors.New("the disk is full")
+	}
+	return l.Ledger.Recent(ctx, p, n)
+}
+
+// TestWeakLedger: what could not be read is read later, be it all or one place.
+func TestWeakLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		l := &weak{Ledger: w.ledger, failing: 2}
+		w.board = board.New(board.Options{Ledger: l, Now: w.board.Now})
+		w.tell("a", shipbell.Success, 0)
+		w.tell("b", shipbell.Success, 1)
+		w.run()
+		w.want("api/production live live=b last=b")
+		w.tell("b", shipbell.Failure, 2, func(e *shipbell.Event) { e.Source = shipbell.SourcePoll })
+		l.failing = 2
+		w.follow()
+		time.Sleep(time.Minute)
+		if got := w.settled(); !strings.HasSuffix(got, "live=a failed=b last=b") {
+			t.Errorf("it shows %s", got)
+		}
+		if l.failing >= 0 {
+			t.Errorf("it was not read again")
+		}
+	})
 }
 
 // TestLongAgo: what went live, and what failed, is known however much was deployed

@@ -50,7 +50,9 @@ type Options struct {
 	Encode func(ledger.News) []byte
 	// First is told of every batch before any reader is.
 	First func([]ledger.News)
-	Log   *slog.Logger
+	// Lost is told, before any reader is, that changes are missing before the next batch.
+	Lost func()
+	Log  *slog.Logger
 }
 
 // Event is one change. Its deployment is as short as [shipbell.Deployment.Short]: what
@@ -106,6 +108,9 @@ func New(o Options) *Feed {
 	}
 	if o.First == nil {
 		o.First = func([]ledger.News) {}
+	}
+	if o.Lost == nil {
+		o.Lost = func() {}
 	}
 	return &Feed{Options: o, woken: make(chan struct{}, 1), reading: make(chan struct{}, catchUps), head: &node{ready: make(chan struct{})}, up: make(chan struct{})}
 }
@@ -172,6 +177,7 @@ func (f *Feed) read(ctx context.Context) bool {
 	if errors.Is(err, shipbell.ErrNotFound) {
 		// The ledger was replaced, or so much happened that it does not reach back.
 		if at, err = f.Ledger.Latest(ctx); err == nil {
+			f.Lost()
 			f.publish(Batch{At: at, Lost: true})
 			return false
 		}
