@@ -290,6 +290,20 @@ func TestLastUse(t *testing.T) {
 	})
 }
 
+// TestLastUseAtTheEnd is stored although all ends.
+func TestLastUseAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.is("a use", request(http.MethodGet, bearer(f.token("wall", shipbell.ScopeRead))...), need(shipbell.ScopeRead), nil)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		_ = f.gate.Run(ended)
+		if tokens, err := f.ledger.Ledger.Tokens(t.Context()); err != nil || tokens[0].LastUsed.IsZero() {
+			t.Errorf("not stored: %v", err)
+		}
+	})
+}
+
 // TestStreamEndsWithItsToken, within two seconds, and nobody else's does.
 func TestStreamEndsWithItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

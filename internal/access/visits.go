@@ -65,6 +65,9 @@ func (g *Gate) admitted(r *http.Request, v shipbell.Visitor, push bool) *http.Re
 	return r.WithContext(ctx)
 }
 
+// storeWithin bounds how long storing the uses takes, and so how long ending does.
+const storeWithin = 2 * time.Second
+
 // Run stores when tokens were last used, and ends the requests under way of those
 // that are revoked, until ctx is done.
 func (g *Gate) Run(ctx context.Context) error {
@@ -73,6 +76,7 @@ func (g *Gate) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			g.storeUses(ctx)
 			return ctx.Err()
 		case <-ticker.C:
 			if !g.visits.forget() {
@@ -88,9 +92,12 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
+// storeUses does so also when all ends: who used a token last should be known then.
 func (g *Gate) storeUses(ctx context.Context) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	defer stop()
 	for id, at := range g.uses.take() {
-		if err := g.Ledger.UseToken(ctx, id, at); err != nil && ctx.Err() == nil {
+		if err := g.Ledger.UseToken(ctx, id, at); err != nil {
 			g.Log.Warn("could not store when a token was last used", "token", id, "error", err)
 		}
 	}

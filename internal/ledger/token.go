@@ -99,7 +99,7 @@ func (l *Ledger) Tokens(ctx context.Context) ([]shipbell.Token, error) {
 	return tokens, err
 }
 
-// UseToken stores when a token was last used, unless it is revoked or gone.
+// UseToken stores when a token was last used, unless it is gone, or was revoked before.
 func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time) error {
 	return l.settle(ctx, func(tx Tx) error {
 		tokens, err := tx.Tokens()
@@ -107,7 +107,8 @@ func (l *Ledger) UseToken(ctx context.Context, id shipbell.TokenID, at time.Time
 			return err
 		}
 		for _, t := range tokens {
-			if t.ID == id && t.RevokedAt.IsZero() && at.After(t.LastUsed) {
+			good := t.RevokedAt.IsZero() || !at.Truncate(time.Millisecond).After(t.RevokedAt)
+			if t.ID == id && good && at.After(t.LastUsed) {
 				t.LastUsed = at
 				return tx.PutToken(t)
 			}

@@ -378,15 +378,17 @@ func tokensComeAndGo(s *suite) {
 			s.Errorf("%q: %v", wrong.Name, err)
 		}
 	}
-	used := Start.Add(time.Minute)
+	used := Start.Add(-time.Hour)
 	s.must(s.ledger.UseToken(s.Context(), "tk_c", used))
-	s.must(s.ledger.UseToken(s.Context(), "tk_c", Start)) // another replica was slower
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", used.Add(-time.Minute))) // another replica was slower
 	s.must(s.ledger.UseToken(s.Context(), "tk_unknown", used))
 	revoked, err := s.ledger.RevokeToken(s.Context(), "screen", "bob")
 	s.must(err)
-	s.must(s.ledger.UseToken(s.Context(), "tk_c", used.Add(time.Hour)))
 	made.LastUsed, made.RevokedAt = used, Start
 	s.equal("revoked", revoked, made)
+	made.LastUsed = used.Add(time.Minute)
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", made.LastUsed)) // before it was revoked, and told after
+	s.must(s.ledger.UseToken(s.Context(), "tk_c", Start.Add(time.Millisecond)))
 	for _, gone := range []string{"screen", "tk_c", "nobody"} {
 		if _, err := s.ledger.RevokeToken(s.Context(), gone, "bob"); !errors.Is(err, shipbell.ErrNotFound) {
 			s.Errorf("revoke %s: %v", gone, err)
