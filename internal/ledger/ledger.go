@@ -37,6 +37,7 @@ type Ledger struct {
 	count  func(Step)
 	log    *slog.Logger
 	lists  chan struct{} // one for each list that is read
+	fresh  fresh
 }
 
 // Options are the parts a ledger works with.
@@ -157,6 +158,9 @@ func (l *Ledger) settle(ctx context.Context, fn func(Tx) error) error {
 
 // recorded does what follows a commit.
 func (l *Ledger) recorded(ctx context.Context, r *recording) {
+	if r.result.Verdict == Opened {
+		l.fresh.put(r.opened)
+	}
 	for _, c := range r.stale {
 		l.wake(c)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -236,7 +235,8 @@ func (l *Ledger) Brought(ctx context.Context, d shipbell.Deployment) (shipbell.D
 // News is one change with the deployment as it is now.
 type News struct {
 	At shipbell.Cursor
-	// Deployment is the one that was opened or changed. Where it became part of
+	// Deployment is the one that was opened or changed, with all that people see of it
+	// or as short as [shipbell.Deployment.Short]. Where it became part of
 	// another one, or was deleted, it is that other one, or has nothing but its ID.
 	Deployment shipbell.Deployment
 	// Was is the number that is gone; zero where none is.
@@ -258,13 +258,9 @@ func (l *Ledger) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]N
 		for i, c := range changes {
 			last[c.Deployment] = i
 		}
-		read, err := tx.Read(slices.Sorted(maps.Keys(last)), "")
+		now, err := l.readLast(tx, since, changes, last)
 		if err != nil {
 			return err
-		}
-		now := make(map[shipbell.DeploymentID]shipbell.Deployment, len(read))
-		for _, d := range read {
-			now[d.ID] = d
 		}
 		for i, c := range changes {
 			next = c.At
@@ -287,6 +283,26 @@ func (l *Ledger) Changes(ctx context.Context, since shipbell.Cursor, n int) ([]N
 		return nil, since, fmt.Errorf("read changes: %w", err)
 	}
 	return all, next, nil
+}
+
+// readLast returns the deployments of changes, each as it is at its last one or later.
+func (l *Ledger) readLast(tx Tx, since shipbell.Cursor, changes []shipbell.Change, last map[shipbell.DeploymentID]int) (map[shipbell.DeploymentID]shipbell.Deployment, error) {
+	now := make(map[shipbell.DeploymentID]shipbell.Deployment, len(last))
+	var ids, opened []shipbell.DeploymentID
+	for id, i := range last {
+		if changes[i].At.Changed == since.Changed {
+			opened = append(opened, id)
+		} else {
+			ids = append(ids, id)
+		}
+	}
+	ids = append(ids, l.fresh.take(opened, now)...)
+	slices.Sort(ids)
+	read, err := tx.Read(ids, "")
+	for _, d := range read {
+		now[d.ID] = d
+	}
+	return now, err
 }
 
 // goneOf tells of a deployment that is not there any more.

@@ -28,6 +28,7 @@ type recording struct {
 	renamed bool
 
 	result Recorded
+	opened shipbell.Deployment // what it opened, where the verdict is that it did
 	joined string
 	step   Step // what is counted of it
 	stale  []shipbell.ChannelID
@@ -210,6 +211,7 @@ func (r *recording) open(tx Tx, d shipbell.Deployment, e shipbell.Event) error {
 			return err
 		}
 	}
+	r.opened = d
 	if !r.baseline && !quiet(d) {
 		r.stale = r.router.Channels(d)
 		if d.Status == shipbell.Failure {

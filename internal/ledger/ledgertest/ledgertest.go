@@ -98,6 +98,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"ListBySearch", listBySearch},
 		{"ReadMany", readMany},
 		{"FeedOfChanges", feedOfChanges},
+		{"FeedOfWhatIsInMind", feedOfWhatIsInMind},
 		{"FeedTellsMerges", feedTellsMerges},
 		{"ReplayPostsAnew", replayPostsAnew},
 		{"SilenceAddsNothing", silenceAddsNothing},

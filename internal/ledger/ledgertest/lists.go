@@ -281,6 +281,37 @@ func feedOfChanges(s *suite) {
 	}
 }
 
+// feedOfWhatIsInMind: what the ledger keeps in mind of what it opened is what is
+// stored, and another ledger's change is told all the same.
+func feedOfWhatIsInMind(s *suite) {
+	s.record(Push("a", outcome(shipbell.Failure), func(e *shipbell.Event) {
+		e.CommitTime = Start.Format(time.RFC3339)
+		e.Error, e.CommitMessage = strings.Repeat("e", 100_000), strings.Repeat("é", 100_000)
+	}), ledger.Opened)
+	s.record(Push("b"), ledger.Opened)
+	other := ledger.New(ledger.Options{Store: s.store, Router: everywhere{}, Now: func() time.Time { return s.now }})
+	tell := func(l *ledger.Ledger, since shipbell.Cursor, n int) []ledger.News {
+		s.Helper()
+		news, _, err := l.Changes(s.Context(), since, n)
+		s.must(err)
+		for i := range news {
+			news[i].Deployment = news[i].Deployment.Short()
+		}
+		return news
+	}
+	stored := tell(other, shipbell.Cursor{}, 10)
+	s.equal("told", len(stored), 2)
+	s.equal("in mind", tell(s.ledger, shipbell.Cursor{}, 10), stored)
+	_, err := other.Record(s.Context(), Push("b", outcome(shipbell.Success)))
+	s.must(err)
+	all := tell(s.ledger, shipbell.Cursor{}, 10)
+	s.equal("changed by another", all, tell(other, shipbell.Cursor{}, 10))
+	s.equal("it says", all[len(all)-1].Deployment.Status, shipbell.Success)
+	// In parts it is told as it was, and then as it is.
+	parts := tell(s.ledger, shipbell.Cursor{}, 2)
+	s.equal("as it was", parts[1].Deployment, stored[1].Deployment)
+}
+
 func feedTellsMerges(s *suite) {
 	s.record(Push("a"), ledger.Opened)
 	younger := s.record(Push("b"), ledger.Opened).Deployment
