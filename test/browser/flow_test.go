@@ -421,18 +421,40 @@ func TestKeys(t *testing.T) {
 	p.passes(" in the other theme", contrast)
 }
 
-// TestZone: times are those of the reader, and UTC where one points.
+// TestZone: times and days are those of the reader, and UTC where one points.
 func TestZone(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	s.push(deployed("api-service", "one", fields{"timestamp": "2026-01-15T20:30:45Z"}))
-	for zone, want := range map[string]string{"UTC": "20:30", "Asia/Tokyo": "05:30", "America/St_Johns": "17:00"} {
+	for i, at := range []string{"14T23:10:00", "15T02:00:00", "15T14:59:00", "15T15:00:00", "15T20:30:45"} {
+		s.push(deployed("api-service", fmt.Sprint(i), fields{"timestamp": "2026-01-" + at + "Z"}))
+	}
+	shown := `[...document.querySelectorAll("main section.day")].map((d) => d.querySelector("h2").textContent.trim() + ": " +
+		[...d.querySelectorAll(".c-time time")].map((t) => t.textContent).join(" ")).join("; ")`
+	for _, test := range []struct{ zone, want string }{
+		{"UTC", "Thursday, January 15, 2026: 20:30 15:00 14:59 02:00; Wednesday, January 14, 2026: 23:10"},
+		{"America/St_Johns", "Thursday, January 15, 2026: 17:00 11:30 11:29; Wednesday, January 14, 2026: 22:30 19:40"},
+		{"Asia/Tokyo", "Friday, January 16, 2026: 05:30 00:00; Thursday, January 15, 2026: 23:59 11:00 08:10"},
+	} {
+		zone, want := test.zone, test.want
 		p := open(t, s.url)
 		p.do(call(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}))
 		p.visit("/deployments")
-		got := eval[[]string](p, `[...document.querySelectorAll(".c-time time")].map((t) => t.textContent + "|" + t.title)`)
-		if len(got) != 1 || !strings.Contains(got[0], want) || !strings.Contains(got[0], "20:30") || !strings.Contains(got[0], "UTC") {
-			t.Errorf("in %s: %q", zone, got)
+		if got := eval[string](p, shown); got != want {
+			t.Errorf("in %s:\n got %s\nwant %s", zone, got, want)
+		}
+		title := eval[string](p, `document.querySelector(".c-time time").title`)
+		if !strings.Contains(title, "2026-01-15 20:30:45 UTC") {
+			t.Errorf("in %s one points at %q", zone, title)
+		}
+		if zone == "Asia/Tokyo" { // what is told later is put into the same days
+			p.live()
+			p.do(evaluate(mark))
+			s.push(deployed("web", "later", fields{"timestamp": "2026-01-15T16:00:00Z"}))
+			p.until(says("Change later"))
+			p.stayed()
+			if got := eval[string](p, shown); got != strings.Replace(want, "05:30 ", "05:30 01:00 ", 1) {
+				t.Errorf("later: %s", got)
+			}
 		}
 		p.close()
 	}

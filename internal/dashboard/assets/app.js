@@ -28,6 +28,29 @@
     if (ms < 2 * dayLong) return `${Math.floor(ms / hour)} h ago`;
     return ms < 30 * dayLong ? `${Math.floor(ms / dayLong)} days ago` : dated(t);
   };
+  // A list comes in days of UTC: its rows are put into those of the reader, in the same
+  // order and the same markup.
+  const weekday = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+  const days = (within) => {
+    const theirs = within.querySelectorAll("section.day");
+    let day, key;
+    for (const row of within.querySelectorAll("section.day .row")) {
+      const t = new Date(row.querySelector(".c-time time")?.dateTime ?? 0);
+      const own = [t.getFullYear(), t.getMonth() + 1, t.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+      if (own !== key) {
+        key = own;
+        day = theirs[0].cloneNode(true);
+        day.dataset.key = key;
+        const title = day.querySelector("h2");
+        day.setAttribute("aria-labelledby", title.id = `day-${key}`);
+        title.textContent = weekday(t);
+        day.querySelector("ol").replaceChildren();
+        theirs[0].before(day);
+      }
+      day.querySelector("ol").append(row);
+    }
+    for (const el of theirs) el.remove();
+  };
   const setText = (el, text) => { if (el.textContent !== text) el.textContent = text; };
   let skew = 0; // of this machine's clock against the server's
   const tick = () => {
@@ -114,7 +137,7 @@
       if (date) skew = Math.abs(date - Date.now()) > 5 * second ? date - Date.now() : 0;
       tag = answer.headers.get("ETag") ?? tag;
       const next = answer.status !== 304 && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-      if (next) { morph(main, next); around(); tick(); }
+      if (next) { days(next); morph(main, next); around(); tick(); }
       if (!main.dataset.live || stream?.readyState === 1) lostAt = 0;
     } catch {
       lostAt ||= Date.now();
@@ -162,6 +185,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     main = $("main");
     live = $("live");
+    days(main);
     tick();
     $("theme").addEventListener("click", () => {
       const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
