@@ -118,14 +118,6 @@ func (a *API) testLane(q query) (any, error) {
 	return a.findLane(q)
 }
 
-func words(channels []shipbell.ChannelID) string {
-	all := make([]string, len(channels))
-	for i, c := range channels {
-		all[i] = string(c)
-	}
-	return strings.Join(all, ", ")
-}
-
 // readBody reads an optional JSON body.
 func readBody(q query, v any) error {
 	text, err := io.ReadAll(q.Body)

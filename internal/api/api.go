@@ -107,7 +107,7 @@ func (a *API) Routes() []access.Route {
 		a.post("/api/v1/deployments/{id}/replay", a.replay),
 		a.post("/api/v1/deployments/{id}/silence", a.silence),
 		a.post("/api/v1/deployments/{id}/unsilence", a.unsilence),
-		a.get("/api/v1/projects", nil, a.listProjects),
+		a.get("/api/v1/projects", a.projectParams(), a.listProjects),
 		a.get("/api/v1/projects/{type}/{name}/live", []string{paramEnvironment}, a.getLive),
 		a.get("/api/v1/lanes", nil, a.listLanes),
 		a.post("/api/v1/lanes/{id}/resume", a.resumeLane),

@@ -12,6 +12,15 @@ import (
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
+// nextOf is where the header Link of an answer says that the next part is.
+func nextOf(answer *http.Response) string {
+	link := regexp.MustCompile(`^<([^>]*)>; rel="next"$`).FindStringSubmatch(answer.Header.Get("Link"))
+	if link == nil {
+		return ""
+	}
+	return link[1]
+}
+
 func TestListGoesOnWhereItEnded(t *testing.T) {
 	f := newFixture(t)
 	for range 7 {
@@ -25,14 +34,13 @@ func TestListGoesOnWhereItEnded(t *testing.T) {
 		for _, d := range list.Deployments {
 			seen = append(seen, d.ShownID)
 		}
-		link := regexp.MustCompile(`^<([^>]*)>; rel="next"$`).FindStringSubmatch(answer.Header.Get("Link"))
-		if (list.Next == "") != (link == nil) {
-			t.Fatalf("next %q with the link %q", list.Next, answer.Header.Get("Link"))
+		target = nextOf(answer)
+		if (list.Next == "") != (target == "") {
+			t.Fatalf("next %q with the link %q", list.Next, target)
 		}
-		if link == nil {
+		if target == "" {
 			break
 		}
-		target = link[1]
 	}
 	if got := strings.Join(seen, " "); got != "build-007 build-006 build-005 build-004 build-003 build-002 build-001" {
 		t.Errorf("saw %s", got)

@@ -58,8 +58,8 @@ var operations = map[string]operation{
 		nil, nil, wire.Deployment{}, []wire.Code{wire.CodeNotFound, wire.CodeAmbiguous},
 	},
 	"GET /api/v1/projects": {
-		"listProjects", "How each project is in each environment, those that need a person first.",
-		nil, nil, wire.Projects{}, []wire.Code{wire.CodeStarting},
+		"listProjects", "How each project is in each environment, by name: those that show a deployment which passes the filter. A header Link leads to the next part.",
+		append(shipbell.FilterParams(), "after", "limit", "state"), nil, wire.Projects{}, []wire.Code{wire.CodeStarting},
 	},
 	"GET /api/v1/projects/{type}/{name}/live": {
 		"getLive", "What is live in an environment of a project.",
@@ -112,6 +112,7 @@ var parameters = map[string]object{
 	"project":     {"description": "The whole name of the project.", "schema": object{"type": "string"}},
 	"environment": {"description": "The whole name of the environment; production is that of a deployment without one.", "schema": object{"type": "string"}},
 	"status":      {"description": "One or more statuses, separated by commas, or given several times.", "schema": object{"type": "array", "items": object{"$ref": "#/components/schemas/Status"}}, "style": "form", "explode": false},
+	"state":       {"description": "One or more states, separated by commas, or given several times.", "schema": object{"type": "array", "items": object{"$ref": "#/components/schemas/ProjectState"}}, "style": "form", "explode": false},
 	"author":      {"description": "The whole author.", "schema": object{"type": "string"}},
 	"branch":      {"description": "The whole name of the branch.", "schema": object{"type": "string"}},
 	"since":       {"description": "Started at this time or later: RFC 3339, a date in UTC, or how long ago such as 12h or 7d.", "schema": object{"type": "string"}, "example": "7d"},

@@ -22,6 +22,7 @@ const (
 	paramLimit       = "limit"
 	paramEnvironment = "environment"
 	paramBefore      = "before"
+	paramState       = "state"
 )
 
 // The sizes of one answer.
@@ -30,8 +31,8 @@ const (
 	maxLimit     = 200
 )
 
-// repeatable is the parameter that may be given more than once.
-const repeatable = "status"
+// repeatable are the parameters that may be given more than once.
+var repeatable = []string{"status", paramState}
 
 // checkParams refuses parameters that are not among the accepted ones.
 func checkParams(v url.Values, accepted []string) error {
@@ -44,7 +45,7 @@ func checkParams(v url.Values, accepted []string) error {
 		if !slices.Contains(accepted, name) {
 			return badParam(wire.CodeUnknownParameter, cut(name, maxNamed), "Unknown parameter", nearest(name, accepted))
 		}
-		if len(v[name]) > 1 && name != repeatable {
+		if len(v[name]) > 1 && !slices.Contains(repeatable, name) {
 			return badParam(wire.CodeInvalidParameter, name, "Parameter given twice", "give it once")
 		}
 	}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -34,16 +38,83 @@ func starting() error {
 	return r
 }
 
+func (a *API) projectParams() []string { return append(a.listParams(), paramState) }
+
+// listProjects answers by name: by state, which changes meanwhile, a project could be
+// missed between two parts.
 func (a *API) listProjects(q query) (any, error) {
+	f, err := a.filter(q.params)
+	if err != nil {
+		return nil, err
+	}
+	states, err := states(q.params)
+	if err != nil {
+		return nil, err
+	}
+	n, err := limit(q.params)
+	if err != nil {
+		return nil, err
+	}
+	var after board.Spot
+	if text := q.params.Get(paramAfter); text != "" {
+		if after, err = board.ParseSpot(text); err != nil {
+			return nil, badParam(wire.CodeInvalidParameter, paramAfter, "Parameter not understood", "the next of an earlier answer")
+		}
+	}
 	if err := a.ready(q.Context()); err != nil {
 		return nil, err
 	}
 	cards, _ := a.Board.Cards()
+	var found []*board.Card
+	for i := range cards {
+		c := &cards[i]
+		if c.Spot.Compare(after) > 0 && (len(states) == 0 || slices.Contains(states, c.State())) && c.Passes(f) {
+			found = append(found, c)
+		}
+	}
+	slices.SortFunc(found, func(x, y *board.Card) int { return x.Spot.Compare(y.Spot) })
 	o := wire.Projects{Projects: []wire.Project{}}
-	for _, c := range cards {
-		o.Projects = append(o.Projects, project(c))
+	for _, c := range found[:min(n, len(found))] {
+		o.Projects = append(o.Projects, project(*c))
+	}
+	if len(found) > n {
+		o.Next = found[n-1].Spot.String()
+		next := f.Values()
+		for _, s := range states {
+			next.Add(paramState, string(s))
+		}
+		next.Set(paramAfter, o.Next)
+		next.Set(paramLimit, strconv.Itoa(n))
+		setNext(q, next)
 	}
 	return o, nil
+}
+
+// states reads the states that are asked for; none where all are.
+func states(v url.Values) ([]board.State, error) {
+	var all []board.State
+	for _, text := range v[paramState] {
+		for word := range strings.SplitSeq(text, ",") {
+			if word == "" {
+				continue
+			}
+			s := board.State(word)
+			if !slices.Contains(board.States(), s) {
+				return nil, badParam(wire.CodeInvalidParameter, paramState, "Parameter not understood", "one or more of "+words(board.States())+", separated by commas")
+			}
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// words are names as a sentence lists them.
+func words[T ~string](all []T) string {
+	texts := make([]string, len(all))
+	for i, s := range all {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // getLive answers what is live in one environment of a project.

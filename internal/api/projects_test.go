@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,6 +42,67 @@ func TestWhatIsLive(t *testing.T) {
 	all := read[wire.Projects](f, f.ask(http.MethodGet, "/api/v1/projects", ""), http.StatusOK)
 	if len(all.Projects) != 3 {
 		t.Errorf("projects: %+v", all)
+	}
+}
+
+// TestProjectsInParts: every project once, by name, whatever the size of the parts,
+// and only those that pass.
+func TestProjectsInParts(t *testing.T) {
+	f := newFixture(t)
+	for i, name := range []string{"web", "api", "docs/site", "100%"} {
+		for _, environment := range []string{"", "staging"} {
+			f.record(func(e *shipbell.Event) {
+				e.Project, e.Environment, e.Author = name, environment, fmt.Sprint("dev", i)
+				e.Status = []shipbell.Status{shipbell.Success, shipbell.Failure, shipbell.InProgress, shipbell.Success}[i]
+			})
+		}
+	}
+	f.record(func(e *shipbell.Event) { e.Type, e.Keys[0].Type, e.Project = shipbell.Pages, shipbell.Pages, "api" })
+	f.withBoard()
+	ask := func(query string) (names []string) {
+		t.Helper()
+		for path := "/api/v1/projects?" + query; path != ""; {
+			answer := f.ask(http.MethodGet, path, "")
+			part := read[wire.Projects](f, answer, http.StatusOK)
+			for _, p := range part.Projects {
+				names = append(names, fmt.Sprintf("%s:%s:%s", p.Project, p.Environment, p.Type))
+			}
+			path = nextOf(answer)
+			if (path == "") != (part.Next == "") {
+				t.Fatalf("next %q with the link %q", part.Next, path)
+			}
+		}
+		return names
+	}
+	all := []string{
+		"100%:production:worker", "100%:staging:worker", "api:production:pages", "api:production:worker", "api:staging:worker",
+		"docs/site:production:worker", "docs/site:staging:worker", "web:production:worker", "web:staging:worker",
+	}
+	for n := 1; n <= len(all)+1; n++ {
+		if got := ask(fmt.Sprint("limit=", n)); !slices.Equal(got, all) {
+			t.Errorf("in parts of %d: %q", n, got)
+		}
+	}
+	for query, want := range map[string][]string{
+		"state=failing,under_way&environment=staging":  {"api:staging:worker", "docs/site:staging:worker"},
+		"state=failing&state=live&limit=3&project=api": {"api:production:worker", "api:staging:worker"},
+		"author=dev0":               {"web:production:worker", "web:staging:worker"},
+		"project=docs%2Fsite&q=JWT": {"docs/site:production:worker", "docs/site:staging:worker"},
+		"type=pages":                {"api:production:pages"},
+		"project=nothing":           nil,
+	} {
+		if got := ask(query); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+	for query, param := range map[string]string{
+		"after=api": "after", "after=lambda/api/production": "after", "after=worker/a%25/b": "after", "after=worker/a/b/c": "after",
+		"state=broken": "state", "limit=0": "limit", "status=frozen": "status",
+	} {
+		problem := f.refused(f.ask(http.MethodGet, "/api/v1/projects?"+query, ""), http.StatusBadRequest, wire.CodeInvalidParameter)
+		if problem.Param != param || problem.Hint == "" {
+			t.Errorf("%s: %+v", query, problem)
+		}
 	}
 }
 

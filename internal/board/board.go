@@ -9,8 +9,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +57,35 @@ type Spot struct {
 	Type        shipbell.ProjectType
 	Project     string
 	Environment string
+}
+
+// String is the spot as one word of a URL: worker/api-service/production. A name may
+// hold a slash of its own.
+func (s Spot) String() string {
+	return string(s.Type) + "/" + url.PathEscape(s.Project) + "/" + url.PathEscape(s.Environment)
+}
+
+// ParseSpot reads what String returns. Anything else is [shipbell.ErrInvalid].
+func ParseSpot(text string) (Spot, error) {
+	var s Spot
+	var err error
+	typ, rest, _ := strings.Cut(text, "/")
+	project, environment, ok := strings.Cut(rest, "/")
+	if s.Type, err = shipbell.ParseProjectType(typ); err == nil {
+		s.Project, err = url.PathUnescape(project)
+	}
+	if err == nil {
+		s.Environment, err = url.PathUnescape(environment)
+	}
+	if !ok || err != nil || s.String() != text {
+		return Spot{}, fmt.Errorf("project %q: %w: as an earlier answer gave it", text, shipbell.ErrInvalid)
+	}
+	return s, nil
+}
+
+// Compare orders spots by project, environment and type.
+func (s Spot) Compare(o Spot) int {
+	return cmp.Or(strings.Compare(s.Project, o.Project), strings.Compare(s.Environment, o.Environment), strings.Compare(string(s.Type), string(o.Type)))
 }
 
 // Card says how one environment of a project is.
@@ -124,6 +155,19 @@ func (c Card) State() State {
 // Failing reports whether the last failure is newer than what is live.
 func (c Card) Failing() bool {
 	return c.Failed != nil && (c.Live == nil || moment(*c.Live).Before(moment(*c.Failed)))
+}
+
+// Passes reports whether a deployment that the card shows passes a filter.
+func (c *Card) Passes(f shipbell.Filter) bool {
+	if f.Empty() || f.Match(c.Last) {
+		return true
+	}
+	for _, d := range []*shipbell.Deployment{c.Live, c.Failed, c.Frozen} {
+		if d != nil && f.Match(*d) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.UnderWay, f.Match)
 }
 
 // moment is when a deployment took its place among the others.
@@ -234,7 +278,7 @@ func inOrder(cards map[Spot]Card, now time.Time) []Card {
 		a, b := &all[x.card], &all[y.card]
 		return cmp.Or(
 			cmp.Compare(x.state, y.state), b.Last.StartedAt.Compare(a.Last.StartedAt),
-			strings.Compare(a.Project, b.Project), strings.Compare(a.Environment, b.Environment), strings.Compare(string(a.Type), string(b.Type)),
+			a.Spot.Compare(b.Spot),
 		)
 	})
 	sorted := make([]Card, len(all))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"html/template"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,8 +82,7 @@ func newVersion(d shipbell.Deployment) version {
 func newCard(c board.Card, now time.Time) card {
 	state := c.State()
 	o := card{
-		// A name may hold a slash of its own.
-		Key: string(c.Type) + "/" + url.PathEscape(c.Project) + "/" + url.PathEscape(c.Environment), Version: printOf(c), Spot: c.Spot, Face: faceOfState(state),
+		Key: c.Spot.String(), Version: printOf(c), Spot: c.Spot, Face: faceOfState(state),
 		All:  placeAddress(c.Last),
 		Calm: state != board.StateFrozen && state != board.StateFailing && state != board.StateUnderWay,
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/board"
 )
 
@@ -67,7 +66,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 	states := statesOf(v)
 	var found []*board.Card
 	for i := range cards {
-		if passes(&cards[i], f, states) {
+		if c := &cards[i]; (len(states) == 0 || slices.Contains(states, c.State())) && c.Passes(f) {
 			found = append(found, &cards[i])
 		}
 	}
@@ -107,23 +106,6 @@ func statesOf(v url.Values) []board.State {
 		}
 	}
 	return states
-}
-
-// passes reports whether a card is in one of the states and shows a deployment that
-// passes the filter.
-func passes(c *board.Card, f shipbell.Filter, states []board.State) bool {
-	if len(states) > 0 && !slices.Contains(states, c.State()) {
-		return false
-	}
-	if f.Empty() || f.Match(c.Last) {
-		return true
-	}
-	for _, d := range []*shipbell.Deployment{c.Live, c.Failed, c.Frozen} {
-		if d != nil && f.Match(*d) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(c.UnderWay, f.Match)
 }
 
 // headline says in a few words how everything is.

@@ -237,9 +237,11 @@ type Project struct {
 	UsualSeconds float64 `json:"usualSeconds,omitempty"`
 }
 
-// Projects are all projects in all their environments.
+// Projects are a part of the list of projects, each in one environment.
 type Projects struct {
 	Projects []Project `json:"projects"`
+	// Next is the after of the next part; empty at the end.
+	Next string `json:"next,omitempty"`
 }
 
 // LaneStatus says how a lane is.
