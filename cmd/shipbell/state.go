@@ -276,7 +276,7 @@ func (c lanesResumeCmd) Run(ctx context.Context, s streams) error {
 			}
 		}
 		for _, channel := range channels {
-			err := l.Resume(ctx, channel)
+			err := l.Resume(ctx, channel, person())
 			if errors.Is(err, shipbell.ErrNotFound) {
 				return hinted{fmt.Errorf("there is no lane %s", channel), "shipbell lanes shows all"}
 			}

@@ -20,7 +20,7 @@ type Acts interface {
 	Replay(ctx context.Context, id shipbell.DeploymentID, by string, channels ...shipbell.ChannelID) error
 	Silence(ctx context.Context, id shipbell.DeploymentID, by string) error
 	Unsilence(ctx context.Context, id shipbell.DeploymentID, by string) error
-	ResumeAs(ctx context.Context, c shipbell.ChannelID, by string) error
+	Resume(ctx context.Context, c shipbell.ChannelID, by string) error
 	Test(ctx context.Context, c shipbell.ChannelID, by string) error
 }
 
@@ -98,7 +98,7 @@ func (a *API) resumeLane(q query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Acts.ResumeAs(q.Context(), l.Channel, q.by()); err != nil && !errors.Is(err, shipbell.ErrNotFound) {
+	if err := a.Acts.Resume(q.Context(), l.Channel, q.by()); err != nil && !errors.Is(err, shipbell.ErrNotFound) {
 		return nil, err
 	}
 	return a.findLane(q)

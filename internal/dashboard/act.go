@@ -47,7 +47,7 @@ func (d *Dashboard) test(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) resume(w http.ResponseWriter, r *http.Request) {
-	d.toChannel(w, r, "resumed", func(c shipbell.ChannelID, by string) error { return d.Acts.ResumeAs(r.Context(), c, by) })
+	d.toChannel(w, r, "resumed", func(c shipbell.ChannelID, by string) error { return d.Acts.Resume(r.Context(), c, by) })
 }
 
 // toDeployment does something to a deployment and leads back to it.

@@ -35,7 +35,7 @@ type Acts interface {
 	Replay(ctx context.Context, id shipbell.DeploymentID, by string, channels ...shipbell.ChannelID) error
 	Silence(ctx context.Context, id shipbell.DeploymentID, by string) error
 	Unsilence(ctx context.Context, id shipbell.DeploymentID, by string) error
-	ResumeAs(ctx context.Context, c shipbell.ChannelID, by string) error
+	Resume(ctx context.Context, c shipbell.ChannelID, by string) error
 	Test(ctx context.Context, c shipbell.ChannelID, by string) error
 }
 

@@ -493,7 +493,7 @@ func TestBlockedLaneIsPausedAndResumed(t *testing.T) {
 		f.fake.Unblock(group)
 		// As another process does: nobody is woken.
 		other := ledger.New(ledger.Options{Store: f.store, Router: f})
-		if err := other.Resume(f.Context(), "telegram:-100200"); err != nil {
+		if err := other.Resume(f.Context(), "telegram:-100200", "test"); err != nil {
 			f.Fatal(err)
 		}
 		f.settle(10 * time.Second)

@@ -130,8 +130,9 @@ func (l *Ledger) act(ctx context.Context, id shipbell.DeploymentID, a shipbell.A
 	return nil
 }
 
-// ResumeAs is Resume, done by a person.
-func (l *Ledger) ResumeAs(ctx context.Context, c shipbell.ChannelID, by string) error {
+// Resume lets a paused or parked lane go on at once. A channel that has no lane
+// is [shipbell.ErrNotFound].
+func (l *Ledger) Resume(ctx context.Context, c shipbell.ChannelID, by string) error {
 	err := l.settle(ctx, func(tx Tx) error {
 		return errors.Join(resume(tx, c), l.keep(tx, shipbell.Act{Who: by, What: shipbell.ActResume, Subject: string(c)}))
 	})

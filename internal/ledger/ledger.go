@@ -254,16 +254,6 @@ func (l *Ledger) Lanes(ctx context.Context) ([]shipbell.Lane, error) {
 	return lanes, err
 }
 
-// Resume lets a paused or parked lane go on at once. A channel that has no lane
-// is [shipbell.ErrNotFound].
-func (l *Ledger) Resume(ctx context.Context, c shipbell.ChannelID) error {
-	err := l.store.Update(ctx, func(tx Tx) error { return resume(tx, c) })
-	if err == nil {
-		l.wake(c)
-	}
-	return err
-}
-
 func resume(tx Tx, c shipbell.ChannelID) error {
 	lanes, err := tx.Lanes()
 	if err != nil {

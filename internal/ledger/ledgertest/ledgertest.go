@@ -590,16 +590,20 @@ func parkIsNotShortened(s *suite) {
 }
 
 func resumeLane(s *suite) {
-	if err := s.ledger.Resume(s.Context(), "test:none"); !errors.Is(err, shipbell.ErrNotFound) {
+	if err := s.ledger.Resume(s.Context(), "test:none", "shell: anna"); !errors.Is(err, shipbell.ErrNotFound) {
 		s.Fatalf("resuming an unknown lane: %v", err)
 	}
 	s.must(s.update(func(tx ledger.Tx) error {
 		return tx.PutLane(shipbell.Lane{Channel: ChannelA, Memory: "m", Setbacks: 3, ParkedUntil: Start.Add(time.Hour), Pause: &shipbell.Pause{At: Start, Reason: "kicked"}})
 	}))
-	s.must(s.ledger.Resume(s.Context(), ChannelA))
+	s.must(s.ledger.Resume(s.Context(), ChannelA, "shell: anna"))
 	got, err := s.ledger.Lane(s.Context(), ChannelA)
 	s.must(err)
 	s.equal("lane", got, shipbell.Lane{Channel: ChannelA, Memory: "m"})
+	acts, err := s.ledger.Acts(s.Context(), 0, 10)
+	s.must(err)
+	s.equal("acts", len(acts), 1)
+	s.equal("act", acts[0].Who+" "+string(acts[0].What)+" "+acts[0].Subject, "shell: anna "+string(shipbell.ActResume)+" "+string(ChannelA))
 }
 
 func stateShape(s *suite) {
