@@ -234,8 +234,9 @@ func (b *Board) clear() {
 // Ready is closed once the board has read the ledger.
 func (b *Board) Ready() <-chan struct{} { return b.ready }
 
-// Cards returns all cards in the order in which people should see them: by state,
-// and among equals the one with the newest deployment first; and a version that
+// Cards returns all cards in the order in which people should see them: by state;
+// of those that need somebody or are under way the one with the newest deployment
+// first, and the others by name; and a version that
 // grows when a card changes. The caller must not change them: they are made once
 // for all who ask before the next change.
 func (b *Board) Cards() ([]Card, int64) {
@@ -276,16 +277,23 @@ func inOrder(cards map[Spot]Card, now time.Time) []Card {
 	}
 	slices.SortFunc(places, func(x, y place) int {
 		a, b := &all[x.card], &all[y.card]
-		return cmp.Or(
-			cmp.Compare(x.state, y.state), b.Last.StartedAt.Compare(a.Last.StartedAt),
-			a.Spot.Compare(b.Spot),
-		)
+		newest := 0
+		if newestFirst(a.known) {
+			newest = b.Last.StartedAt.Compare(a.Last.StartedAt)
+		}
+		return cmp.Or(cmp.Compare(x.state, y.state), newest, a.Spot.Compare(b.Spot))
 	})
 	sorted := make([]Card, len(all))
 	for i, p := range places {
 		sorted[i] = all[p.card]
 	}
 	return sorted
+}
+
+// newestFirst reports whether the cards of a state are looked at for what is new.
+// Those of the others are looked up, and found where they were.
+func newestFirst(s State) bool {
+	return s == StateFrozen || s == StateFailing || s == StateUnderWay
 }
 
 // Card returns the card of a spot, or [shipbell.ErrNotFound].

@@ -154,7 +154,8 @@ func TestCardFollows(t *testing.T) {
 	w.tell("c", shipbell.Success, 21)
 	w.tell("s", shipbell.Success, 22, func(e *shipbell.Event) { e.Environment = "staging" })
 	w.follow()
-	w.want("api/staging live live=s last=s\napi/production live live=c failed=b last=c")
+	// What is live stays where it was, by name.
+	w.want("api/production live live=c failed=b last=c\napi/staging live live=s last=s")
 }
 
 // TestUsual is the median of what succeeded, once it was often enough.

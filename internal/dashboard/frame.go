@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -67,7 +66,30 @@ type frame struct {
 
 // summary counts the cards by state.
 type summary struct {
-	Cards, Frozen, Failing, UnderWay, Live, Announced, Unknown int
+	Cards, Frozen, Failing, Live, Announced, Unknown int
+	// UnderWay counts deployments, whatever else their card says.
+	UnderWay int
+	// Paused counts the channels that wait for a person, and Unheard the sources that
+	// cannot be heard.
+	Paused, Unheard int
+}
+
+// wrong lists what needs somebody.
+func (s summary) wrong() []string {
+	var all []string
+	if s.Frozen > 0 {
+		all = append(all, number(s.Frozen)+" frozen")
+	}
+	if s.Failing > 0 {
+		all = append(all, number(s.Failing)+" failing")
+	}
+	if s.Paused > 0 {
+		all = append(all, plural(s.Paused, "channel")+" paused")
+	}
+	if s.Unheard > 0 {
+		all = append(all, plural(s.Unheard, "source")+" not heard")
+	}
+	return all
 }
 
 // snapshot returns the cards, which are not to be changed, and their counts.
@@ -79,13 +101,12 @@ func (d *Dashboard) snapshot() ([]board.Card, summary) {
 func summarize(cards []board.Card) summary {
 	s := summary{Cards: len(cards)}
 	for i := range cards {
+		s.UnderWay += len(cards[i].UnderWay)
 		switch cards[i].State() {
 		case board.StateFrozen:
 			s.Frozen++
 		case board.StateFailing:
 			s.Failing++
-		case board.StateUnderWay:
-			s.UnderWay++
 		case board.StateLive:
 			s.Live++
 		case board.StateAnnounced:
@@ -99,13 +120,8 @@ func summarize(cards []board.Card) summary {
 
 // Badge is what stands before the title while something is wrong.
 func (s summary) Badge() string {
-	switch {
-	case s.Frozen > 0 && s.Failing > 0:
-		return fmt.Sprintf("(%d frozen, %d failing) ", s.Frozen, s.Failing)
-	case s.Frozen > 0:
-		return fmt.Sprintf("(%d frozen) ", s.Frozen)
-	case s.Failing > 0:
-		return fmt.Sprintf("(%d failing) ", s.Failing)
+	if wrong := s.wrong(); wrong != nil {
+		return "(" + strings.Join(wrong, ", ") + ") "
 	}
 	return ""
 }
@@ -113,7 +129,7 @@ func (s summary) Badge() string {
 // Icon names the icon of the page.
 func (s summary) Icon() string {
 	switch {
-	case s.Frozen+s.Failing > 0:
+	case s.wrong() != nil:
 		return "failing"
 	case s.UnderWay > 0:
 		return "way"
@@ -123,7 +139,7 @@ func (s summary) Icon() string {
 
 // Said is the summary as one sentence.
 func (s summary) Said() string {
-	return fmt.Sprintf("%d frozen, %d failing, %d under way, %d live", s.Frozen, s.Failing, s.UnderWay, s.Live)
+	return strings.Join(append(s.wrong(), number(s.UnderWay)+" under way", number(s.Live)+" live"), ", ")
 }
 
 // FullTitle is the title of the window.
@@ -208,6 +224,7 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
 	if f.Known {
 		_, f.Sum = d.snapshot()
+		f.Sum.Paused, f.Sum.Unheard = d.stuck(r.Context())
 	}
 	if f.Notice == (notice{}) {
 		f.Notice = notices[r.URL.Query().Get(paramNotice)]

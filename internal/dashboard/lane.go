@@ -16,6 +16,12 @@ const (
 	askTimeout = 5 * time.Second
 )
 
+// What waits for a person.
+var (
+	facePaused  = face{"bad", "paused", "Paused"}
+	faceUnheard = face{"bad", "bad", "Not heard"}
+)
+
 // lane is a lane as it is shown.
 type lane struct {
 	shipbell.Lane
@@ -75,13 +81,30 @@ func (d *Dashboard) laneList(ctx context.Context) ([]lane, error) {
 	return all, nil
 }
 
+// stuck counts the channels that wait for a person, and the sources that cannot be
+// heard. Where that cannot be found out the page says so itself.
+func (d *Dashboard) stuck(ctx context.Context) (paused, unheard int) {
+	lanes, _ := d.laneList(ctx)
+	for _, l := range lanes {
+		if l.Configured && l.Pause != nil {
+			paused++
+		}
+	}
+	for _, s := range d.sources() {
+		if !s.BlindSince.IsZero() {
+			unheard++
+		}
+	}
+	return paused, unheard
+}
+
 func (d *Dashboard) newLane(l shipbell.Lane, now time.Time) lane {
 	o := lane{Lane: l, Configured: slices.Contains(d.Channels, l.Channel), Key: string(l.Channel), Face: face{"ok", "ok", "Delivering"}}
 	switch {
 	case !o.Configured:
 		o.Face = face{"off", "canceled", "Not configured"}
 	case l.Pause != nil:
-		o.Face = face{"bad", "paused", "Paused"}
+		o.Face = facePaused
 	case l.ParkedUntil.After(now):
 		o.Face, o.Parked = face{"warn", "queued", "Waiting"}, true
 	case l.Backlog > 0:
@@ -98,7 +121,7 @@ func (d *Dashboard) sources() []source {
 		s := source{Hearing: h, Face: face{"ok", "ok", "Heard"}}
 		switch {
 		case !h.BlindSince.IsZero():
-			s.Face = face{"bad", "bad", "Not heard"}
+			s.Face = faceUnheard
 		case h.LastHeard.IsZero():
 			s.Face = face{"off", "way", "Starting"}
 		case len(h.Notes) > 0 || len(h.Poison) > 0:

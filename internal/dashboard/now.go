@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shipbell/shipbell/internal/board"
@@ -22,6 +23,7 @@ type nowPage struct {
 	Face     face
 	Tiles    []tile
 	Pulse    pulse
+	Stuck    bool // messages or sources wait for a person
 	Form     form
 	Groups   []group
 	Shown    int
@@ -42,7 +44,9 @@ type tile struct {
 // group is the cards of one kind.
 type group struct {
 	Key, Title string
-	Cards      []template.HTML
+	// Idle is set for a group that is shown although nothing is in it.
+	Idle  bool
+	Cards []template.HTML
 }
 
 func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
@@ -66,11 +70,13 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 	states := statesOf(v)
 	var found []*board.Card
 	for i := range cards {
-		if c := &cards[i]; (len(states) == 0 || slices.Contains(states, c.State())) && c.Passes(f) {
+		if c := &cards[i]; is(c, states) && c.Passes(f) {
 			found = append(found, &cards[i])
 		}
 	}
 	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, r, f, cards), Pulse: d.pulse(r.Context())}
+	sum.Paused, sum.Unheard = d.stuck(r.Context())
+	p.Stuck = sum.Paused+sum.Unheard > 0
 	p.Headline, p.Face = headline(sum)
 	p.Tiles = tiles(sum, v, states)
 	page := max(number0(v.Get(paramPage)), 1)
@@ -83,8 +89,10 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		p.Older = with(pathNow, pure(v), paramPage, strconv.Itoa(page+1))
 	}
 	p.Shown = to - from
+	// What goes out is always looked for in the same place.
+	idle := page == 1 && len(states) == 0 && f.Empty()
 	var err error
-	if p.Groups, err = d.groups(found[from:to], now); err != nil {
+	if p.Groups, err = d.groups(found[from:to], now, idle); err != nil {
 		d.failed(w, r, err)
 		return
 	}
@@ -108,15 +116,33 @@ func statesOf(v url.Values) []board.State {
 	return states
 }
 
+// is reports whether a card is in one of the states. Something can be under way on a
+// card that is failing.
+func is(c *board.Card, states []board.State) bool {
+	return len(states) == 0 || slices.Contains(states, c.State()) ||
+		len(c.UnderWay) > 0 && slices.Contains(states, board.StateUnderWay)
+}
+
 // headline says in a few words how everything is.
 func headline(s summary) (string, face) {
-	switch {
-	case s.Frozen > 0 && s.Failing > 0:
-		return number(s.Frozen) + " frozen and " + number(s.Failing) + " failing", faceOfState(board.StateFrozen)
-	case s.Frozen > 0:
-		return number(s.Frozen) + " frozen: production did not move", faceOfState(board.StateFrozen)
-	case s.Failing > 0:
-		return number(s.Failing) + " failing", faceOfState(board.StateFailing)
+	wrong := s.wrong()
+	switch n := len(wrong); {
+	case n == 1 && s.Frozen > 0:
+		return wrong[0] + ": production did not move", faceOfState(board.StateFrozen)
+	case n > 0:
+		text := wrong[n-1]
+		if n > 1 {
+			text = strings.Join(wrong[:n-1], ", ") + " and " + text
+		}
+		switch {
+		case s.Frozen > 0:
+			return text, faceOfState(board.StateFrozen)
+		case s.Failing > 0:
+			return text, faceOfState(board.StateFailing)
+		case s.Paused > 0:
+			return text, facePaused
+		}
+		return text, faceUnheard
 	case s.UnderWay == 1:
 		return "One deployment is under way", faceOfState(board.StateUnderWay)
 	case s.UnderWay > 1:
@@ -151,8 +177,8 @@ func tiles(s summary, v url.Values, chosen []board.State) []tile {
 }
 
 // groups draws cards, those that need somebody first.
-func (d *Dashboard) groups(cards []*board.Card, now time.Time) ([]group, error) {
-	all := []group{{Key: "attention", Title: "Needs attention"}, {Key: "way", Title: "Under way"}, {Key: "live", Title: "Live"}, {Key: "rest", Title: "Not known to be live"}}
+func (d *Dashboard) groups(cards []*board.Card, now time.Time, idle bool) ([]group, error) {
+	all := []group{{Key: "attention", Title: "Needs attention"}, {Key: "way", Title: "Under way", Idle: idle}, {Key: "live", Title: "Live"}, {Key: "rest", Title: "Not known to be live"}}
 	for _, c := range cards {
 		at := 3
 		switch c.State() {
@@ -169,7 +195,7 @@ func (d *Dashboard) groups(cards []*board.Card, now time.Time) ([]group, error) 
 		}
 		all[at].Cards = append(all[at].Cards, html)
 	}
-	return slices.DeleteFunc(all, func(g group) bool { return len(g.Cards) == 0 }), nil
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Cards) == 0 && !g.Idle }), nil
 }
 
 // pulse says in one line whether messages arrive and sources can be heard.

@@ -61,6 +61,10 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			if s.Explain != nil && prefersHTML(r) {
+				// Who may look sees it in the frame of the other pages.
+				if known, err := s.Gate.Admit(w, r, access.Route{Method: http.MethodGet, Path: "/", Need: shipbell.ScopeRead, Page: true}); err == nil {
+					r = known
+				}
 				s.Explain(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped, or from another version.")
 				return
 			}

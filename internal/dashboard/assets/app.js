@@ -3,9 +3,13 @@
 "use strict";
 (() => {
   const root = document.documentElement, $ = (id) => document.getElementById(id);
-  const remember = (theme) => { try { return theme ? localStorage.setItem("theme", theme) : localStorage.getItem("theme"); } catch { return null; } };
+  // What a reader chose is kept where the browser lets it; null where nothing was.
+  const chosen = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+  const choose = (name, value) => { try { value ? localStorage.setItem(name, value) : localStorage.removeItem(name); } catch { /* for this page only */ } };
+  const themes = ["", "light", "dark"];
   root.classList.add("scripted");
-  if (["light", "dark"].includes(remember())) root.dataset.theme = remember();
+  root.dataset.theme = themes.includes(chosen("theme")) ? chosen("theme") : "";
+  let keys = chosen("keys") !== "off";
   const second = 1000, minute = 60 * second, hour = 60 * minute, dayLong = 24 * hour;
 
   // Times.
@@ -60,6 +64,7 @@
       if (!el.title.includes("\n")) el.title = `${full(t)} here\n${el.title}`;
       setText(el, as === "age" ? ago(t, now) : as === "since" ? lasted(now - t) : as === "clock" ? clock(t) : short(t));
     }
+    if (root.dataset.link === "off") return; // what was under way may be over
     for (const el of document.querySelectorAll("progress[data-from]")) {
       const usual = Number(el.dataset.usual), gone = now - Number(el.dataset.from);
       if (!usual) continue;
@@ -108,12 +113,21 @@
     while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   };
 
+  // A card that moves to another group is made anew there: who was on a link of it stays
+  // on it.
+  const keepFocus = (change) => {
+    const at = document.activeElement, key = at?.closest("[data-version]")?.dataset.key, href = at?.getAttribute("href");
+    change();
+    if (key && href && !at.isConnected) main.querySelector(`[data-key="${CSS.escape(key)}"] a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+  };
+
   // Looking again.
   let main, live, stream, tag = "", asked = 0, due = 0, ticked = 0, busy = false, lostAt = 0, hiddenAt = 0, beat = Date.now();
   const show = () => {
     const long = lostAt && Date.now() - lostAt > 15 * second;
-    const [state, text] = !lostAt ? stream?.readyState === 1 ? ["live", "Live"] : [live.dataset.state, live.textContent.trim()]
+    const [state, text] = !lostAt ? stream?.readyState === 1 ? ["live", "Up to date"] : [live.dataset.state, live.textContent.trim()]
       : long || !navigator.onLine ? ["off", `Offline since ${clock(lostAt)}`] : ["wait", "Reconnecting…"];
+    root.dataset.link = state;
     if (live.dataset.state !== state) live.dataset.state = state;
     setText(live.querySelector("[data-text]"), text);
   };
@@ -137,7 +151,7 @@
       if (date) skew = Math.abs(date - Date.now()) > 5 * second ? date - Date.now() : 0;
       tag = answer.headers.get("ETag") ?? tag;
       const next = answer.status !== 304 && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-      if (next) { days(next); morph(main, next); around(); tick(); }
+      if (next) { days(next); keepFocus(() => morph(main, next)); around(); tick(); }
       if (!main.dataset.live || stream?.readyState === 1) lostAt = 0;
     } catch {
       lostAt ||= Date.now();
@@ -187,9 +201,24 @@
     live = $("live");
     days(main);
     tick();
+    const buttons = () => {
+      const theme = `Theme: ${root.dataset.theme || "that of the system"}`;
+      $("theme").title = theme;
+      $("theme").setAttribute("aria-label", theme);
+      if (!$("keys")) return;
+      setText($("keys"), keys ? "Keys are on" : "Keys are off");
+      $("keys").setAttribute("aria-pressed", keys);
+    };
+    buttons();
     $("theme").addEventListener("click", () => {
-      const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-      remember(root.dataset.theme = dark ? "light" : "dark");
+      root.dataset.theme = themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length];
+      choose("theme", root.dataset.theme);
+      buttons();
+    });
+    $("keys")?.addEventListener("click", () => {
+      keys = !keys;
+      choose("keys", keys ? "" : "off");
+      buttons();
     });
     const here = new URL(location.href);
     if (here.searchParams.has("notice")) { here.searchParams.delete("notice"); history.replaceState(null, "", here); }
@@ -203,7 +232,7 @@
     document.addEventListener("click", (e) => close(e.target));
     document.addEventListener("keydown", (e) => {
       if (e.key === "Escape") { close(null); return; }
-      if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
+      if (!keys || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
       if (e.key === "/" && $("q")) { e.preventDefault(); $("q").select(); }
       if (e.key !== "j" && e.key !== "k") return;
       const stops = [...main.querySelectorAll(".card h3 a, .row .c-subject a, .heard summary")];
