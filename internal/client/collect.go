@@ -164,7 +164,7 @@ func (c *collector) collect(ctx context.Context) (Collection, error) {
 			Hint:     "give it with --project, or give the wrangler configuration or package.json a name",
 		}
 	}
-	p.Time = c.Now().UTC().Truncate(time.Second)
+	p.Time = c.Now().UTC().Truncate(time.Millisecond) // what is told in one second has an order
 	if c.flags.CI == "" {
 		p.CI = c.run.system != "" || truthy(c.Getenv("CI"))
 	}

@@ -369,9 +369,22 @@ var (
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
+// aheadAtMost is how far ahead of ours the clock of a build may be. What is later has
+// a clock that is wrong by more than its zone, and would be the newest of its project
+// until then.
+const aheadAtMost = 24 * time.Hour
+
 // readTime returns the time and, for the digest, how it was given; empty where
-// it was not.
+// it was not. One that is too far ahead is the time of receipt.
 func readTime(v any, now time.Time) (at time.Time, given string, err error) {
+	at, given, err = parseTime(v, now)
+	if err == nil && at.After(now.Add(aheadAtMost)) {
+		at = now.UTC().Truncate(time.Millisecond)
+	}
+	return at, given, err
+}
+
+func parseTime(v any, now time.Time) (at time.Time, given string, err error) {
 	bad := &Error{CodeValue, "deployment.timestamp", "an RFC 3339 time such as 2025-01-15T10:30:45Z"}
 	switch v := v.(type) {
 	case nil:
@@ -401,11 +414,9 @@ func readTime(v any, now time.Time) (at time.Time, given string, err error) {
 	return time.Time{}, "", &Error{CodeType, "deployment.timestamp", bad.Hint}
 }
 
-// The range of a commit's time. Before Git there were no commits; what is later
-// than a day from now has a clock that is wrong by more than its zone.
+// earliestCommit is where the range of a commit's time begins: before Git there were
+// no commits.
 var earliestCommit = time.Date(2005, 1, 1, 0, 0, 0, 0, time.UTC)
-
-const latestCommit = 24 * time.Hour
 
 // readCommitTime returns a commit's time, and for the digest how it was given: that
 // must not depend on when it is read. One that cannot be used is empty, because no
@@ -420,7 +431,7 @@ func readCommitTime(v json.RawMessage, now time.Time) (kept, given string) {
 		return "", ""
 	}
 	given = at.UTC().Format(time.RFC3339)
-	if at.Before(earliestCommit) || at.After(now.Add(latestCommit)) {
+	if at.Before(earliestCommit) || at.After(now.Add(aheadAtMost)) {
 		return "", given
 	}
 	return given, given

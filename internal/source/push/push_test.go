@@ -177,6 +177,26 @@ func TestTimestamps(t *testing.T) {
 	}
 }
 
+// TestTimestampAhead: one that is more than a day ahead is the time of receipt, and the
+// event is the same whenever it is read.
+func TestTimestampAhead(t *testing.T) {
+	for ahead, want := range map[time.Duration]time.Time{
+		23 * time.Hour: now.Add(23 * time.Hour), 24*time.Hour + time.Second: now, 30 * 365 * 24 * time.Hour: now,
+	} {
+		at := now.Add(ahead)
+		for _, text := range []string{`"` + at.Format(time.RFC3339Nano) + `"`, fmt.Sprint(at.UnixMilli())} {
+			body := []byte(`{"deployment":{"projectName":"a","deploymentId":"1","timestamp":` + text + `}}`)
+			e, err := push.Decode(body, now)
+			if err != nil || !e.At.Equal(want) {
+				t.Errorf("%s: %s, want %s: %v", text, e.At, want, err)
+			}
+			if later, err := push.Decode(body, now.Add(time.Minute)); err != nil || later.ID != e.ID {
+				t.Errorf("%s: read later it is another event: %v", text, err)
+			}
+		}
+	}
+}
+
 // TestCommitTime: one that cannot be used is ignored, and loses no push.
 func TestCommitTime(t *testing.T) {
 	for text, want := range map[string]string{
