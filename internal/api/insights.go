@@ -78,7 +78,7 @@ func figures(f insight.Figures) wire.Figures {
 }
 
 func spread(s insight.Spread) wire.Spread {
-	return wire.Spread{MedianSeconds: known(s.Median, s.Count > 0), P90Seconds: known(s.P90, s.Count > 0), Known: s.Known, Of: s.Of}
+	return wire.Spread{MedianSeconds: known(s.Median, s.Count > 0), P90Seconds: known(s.P90, s.Count > 0), Count: s.Count, Known: s.Known, Of: s.Of}
 }
 
 // known returns a length in seconds, or nothing where none is known.

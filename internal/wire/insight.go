@@ -85,6 +85,9 @@ type Spread struct {
 	MedianSeconds *float64 `json:"medianSeconds"`
 	// P90Seconds is the 90th percentile.
 	P90Seconds *float64 `json:"p90Seconds"`
+	// Count is of how many values median and percentile are: of the lead times, one for
+	// each commit.
+	Count int `json:"count"`
 	// Known is of how many it is known.
 	Known int `json:"known"`
 	// Of is of how many it could be.
