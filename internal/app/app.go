@@ -263,6 +263,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() { _ = a.dispatcher.Run(ctx) })
 	group.Go(func() { _ = a.feed.Run(ctx) })
 	group.Go(func() { _ = a.board.Run(ctx) })
+	group.Go(func() { a.meet(ctx) })
 	group.Go(func() { a.replicas.while(ctx, leaseLists, a.enlist) })
 	group.Go(func() { a.replicas.while(ctx, leaseSweep, a.sweep) })
 	group.Go(func() { a.introduce(ctx) })

@@ -41,6 +41,19 @@ func (a *App) cards() map[string]int {
 	return counts
 }
 
+// meet has every place with a card counted from zero.
+func (a *App) meet(ctx context.Context) {
+	select {
+	case <-a.board.Ready():
+	case <-ctx.Done():
+		return
+	}
+	cards, _ := a.board.Cards()
+	for _, c := range cards {
+		a.metrics.Meet(c.Type, c.Project, c.Environment)
+	}
+}
+
 // entrances are the paths by which events come in.
 func entrances() map[string]shipbell.Source {
 	return map[string]shipbell.Source{"/notify": shipbell.SourcePush, "/hooks/cloudflare": shipbell.SourceAlert}

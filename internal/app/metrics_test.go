@@ -85,4 +85,9 @@ func TestNumbers(t *testing.T) {
 	if code, _ := s.request("GET", "/metrics", "wrong", ""); code != 401 {
 		t.Errorf("who has no token is answered %d", code)
 	}
+	// What is known is counted from zero after a start, so that the first failure is an
+	// increase.
+	s.stop()
+	s.run()
+	s.counted(`shipbell_deployments_total{environment="production",project="api-service",status="failure",type="worker"} 0`)
 }

@@ -66,6 +66,20 @@ func TestMadeUpProjects(t *testing.T) {
 	}
 }
 
+// TestMeet: a place that is met has its outcomes from zero, within the same bounds.
+func TestMeet(t *testing.T) {
+	m := metric.New(metric.Options{})
+	for n := range 1000 {
+		m.Meet(shipbell.Worker, fmt.Sprint("project-", n), shipbell.Production)
+	}
+	if n := count(m, "shipbell_deployments_total"); n != (500+1)*2 {
+		t.Errorf("%d series", n)
+	}
+	if got, line := series(t, m, "shipbell_deployments_total"), `{environment="production",project="project-7",status="failure",type="worker"} 0`; !strings.Contains(got, line) {
+		t.Errorf("missing: %s", line)
+	}
+}
+
 // TestMadeUpEverything: the bound holds for all labels together.
 func TestMadeUpEverything(t *testing.T) {
 	const projects, environments, statuses, kinds = 500, 5, 7, 2

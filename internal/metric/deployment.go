@@ -70,6 +70,22 @@ func (d *deployments) count(c came) {
 	series.Inc()
 }
 
+// Meet makes the series of a place before anything is counted there: the first failure
+// after a start is an increase to Prometheus only then.
+func (m *Metrics) Meet(t shipbell.ProjectType, project, environment string) {
+	m.deployments.meet(place{t, clean(project), clean(environment)})
+}
+
+// meet makes the series of a place, within the bounds.
+func (d *deployments) meet(p place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p = d.within(p)
+	for _, s := range outcomes {
+		d.of(came{p, s})
+	}
+}
+
 // add makes the series of what was not met before, within the bounds.
 func (d *deployments) add(c came) prometheus.Counter {
 	if c.kind != shipbell.Worker && c.kind != shipbell.Pages {

@@ -62,7 +62,7 @@ func newLook(o Options) *look {
 		l.held = l.describe("lease_held", "1 while this replica does what only one does.", "lease")
 	}
 	if o.Cards != nil {
-		l.cards = l.describe("cards", "Environments of projects by what is to be said of them: frozen, failing, under_way, live or unknown.", "state")
+		l.cards = l.describe("cards", "Environments of projects by what is to be said of them: frozen, failing, under_way, live, announced or unknown.", "state")
 	}
 	if o.Readers != nil {
 		l.readers = l.describe("feed_readers", "Readers that follow the changes as they happen.")
