@@ -442,6 +442,10 @@ func (l *loader) settings(t Table) Settings {
 	s.PublicBadges = l.on("SHIPBELL_PUBLIC_BADGES", t.PublicBadges)
 	if s.PublicURL = strings.TrimSuffix(t.PublicURL, "/"); s.PublicURL != "" {
 		l.checkServer("SHIPBELL_PUBLIC_URL", s.PublicURL)
+		// The pages begin at the root, whatever stands before them.
+		if u, err := url.Parse(s.PublicURL); err == nil && (u.Path != "" || u.RawQuery != "" || u.Fragment != "") {
+			l.problem("SHIPBELL_PUBLIC_URL", "has a path; the server needs a name of its own")
+		}
 	}
 	s.WebhookSecret = t.WebhookSecret
 	if strings.ContainsAny(t.WebhookSecret, " \t\r\n") {

@@ -110,12 +110,20 @@ func TestSecretFiles(t *testing.T) {
 	}
 }
 
+// TestPublicURL: the root of a server, with or without its slash.
+func TestPublicURL(t *testing.T) {
+	s, err := config.Load(config.Table{}, from(map[string]string{"SHIPBELL_PUBLIC_URL": "https://bell.example.com/"}))
+	if err != nil || s.PublicURL != "https://bell.example.com" {
+		t.Errorf("%q, %v", s.PublicURL, err)
+	}
+}
+
 // TestProblems: all at once, each naming the setting, none showing a secret.
 func TestProblems(t *testing.T) {
 	const secret = "sEcReT"
 	sources := from(map[string]string{
 		"SHIPBELL_LISTEN": "8787", "TELEGRAM_BOT_TOKEN": secret, "DEPLOY_NOTIFY_TOKEN": secret + " x", "TELEGRAM_API_URL": "api",
-		"SHIPBELL_RETENTION": "1h", "SHIPBELL_LOG_LEVEL": "x", "TELEGRAM_LIMITS": "x", "SHIPBELL_DAT": "/x", "PAGE_PROJECTS": "bad",
+		"SHIPBELL_RETENTION": "1h", "SHIPBELL_LOG_LEVEL": "x", "TELEGRAM_LIMITS": "x", "SHIPBELL_DAT": "/x", "SHIPBELL_PUBLIC_URL": "https://bell.example.com/ship", "PAGE_PROJECTS": "bad",
 	})
 	sources.DotEnv = write(t, "what is this "+secret+"\n")
 	sources.Checks = map[string]func(string) error{"PAGE_PROJECTS": func(string) error { return errors.New("no such glob") }}
@@ -130,7 +138,7 @@ func TestProblems(t *testing.T) {
 	}
 	for _, want := range []string{
 		"SHIPBELL_LISTEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "DEPLOY_NOTIFY_TOKEN", "TELEGRAM_API_URL",
-		"SHIPBELL_RETENTION", "SHIPBELL_LOG_LEVEL", "TELEGRAM_LIMITS", "SHIPBELL_DAT", "PAGE_PROJECTS", sources.DotEnv,
+		"SHIPBELL_RETENTION", "SHIPBELL_LOG_LEVEL", "TELEGRAM_LIMITS", "SHIPBELL_DAT", "SHIPBELL_PUBLIC_URL", "PAGE_PROJECTS", sources.DotEnv,
 	} {
 		if !named[want] {
 			t.Errorf("no problem names %s", want)

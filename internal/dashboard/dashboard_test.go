@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -213,6 +214,30 @@ func TestUnreadable(t *testing.T) {
 		w := s.get(reader, path)
 		if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "secret path") || !strings.Contains(w.Body.String(), "The store does not answer") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestPageByID: an id that a build step knows leads to its deployment's page; the name
+// of a project, and the start of an id, do not.
+func TestPageByID(t *testing.T) {
+	s := open(t, few, nil)
+	list, err := s.Ledger.List(t.Context(), shipbell.Filter{Project: "checkout"}, shipbell.Position{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := fmt.Sprint(list.Deployments[0].ID)
+	for path, want := range map[string]string{
+		"/deployments/build-f001":                  "/deployments/" + number,
+		"/deployments/id:build-f001":               "/deployments/" + number,
+		"/deployments/build-f00":                   "",
+		"/deployments/checkout":                    "",
+		"/deployments/id:" + number:                "",
+		"/deployments/" + strings.Repeat("x", 600): "",
+	} {
+		w := s.get(reader, path)
+		if got := w.Header().Get("Location"); got != want || (want == "") != (w.Code == http.StatusNotFound) {
+			t.Errorf("%.40s: %d to %q, want %q", path, w.Code, got, want)
 		}
 	}
 }

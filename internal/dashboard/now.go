@@ -44,6 +44,7 @@ type tile struct {
 // group is the cards of one kind.
 type group struct {
 	Key, Title string
+	N          int // how many there are, on other pages too
 	// Idle is set for a group that is shown although nothing is in it.
 	Idle  bool
 	Cards []template.HTML
@@ -92,7 +93,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 	// What goes out is always looked for in the same place.
 	idle := page == 1 && len(states) == 0 && f.Empty()
 	var err error
-	if p.Groups, err = d.groups(found[from:to], now, idle); err != nil {
+	if p.Groups, err = d.groups(found, from, to, now, idle); err != nil {
 		d.failed(w, r, err)
 		return
 	}
@@ -176,10 +177,10 @@ func tiles(s summary, v url.Values, chosen []board.State) []tile {
 	return all
 }
 
-// groups draws cards, those that need somebody first.
-func (d *Dashboard) groups(cards []*board.Card, now time.Time, idle bool) ([]group, error) {
+// groups draws a part of the cards, those that need somebody first, and counts all.
+func (d *Dashboard) groups(cards []*board.Card, from, to int, now time.Time, idle bool) ([]group, error) {
 	all := []group{{Key: "attention", Title: "Needs attention"}, {Key: "way", Title: "Under way", Idle: idle}, {Key: "live", Title: "Live"}, {Key: "rest", Title: "Not known to be live"}}
-	for _, c := range cards {
+	for i, c := range cards {
 		at := 3
 		switch c.State() {
 		case board.StateFrozen, board.StateFailing:
@@ -189,13 +190,17 @@ func (d *Dashboard) groups(cards []*board.Card, now time.Time, idle bool) ([]gro
 		case board.StateLive:
 			at = 2
 		}
+		all[at].N++
+		if i < from || i >= to {
+			continue
+		}
 		html, err := d.drawCard(*c, now)
 		if err != nil {
 			return nil, err
 		}
 		all[at].Cards = append(all[at].Cards, html)
 	}
-	return slices.DeleteFunc(all, func(g group) bool { return len(g.Cards) == 0 && !g.Idle }), nil
+	return slices.DeleteFunc(all, func(g group) bool { return len(g.Cards) == 0 && (g.N > 0 || !g.Idle) }), nil
 }
 
 // pulse says in one line whether messages arrive and sources can be heard.

@@ -81,6 +81,15 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// TestGroupsCountAll cards, those on other pages too.
+func TestGroupsCountAll(t *testing.T) {
+	s := open(t, many(300), nil)
+	page := s.fragment(t, reader, "/?page=2")
+	if !strings.Contains(page, `Live <span class="n">288</span>`) || strings.Contains(page, "Nothing is going out.") {
+		t.Errorf("the page counts %q", regexp.MustCompile(`<h2[^>]*>[^<]*<span class="n">[^<]*`).FindAllString(page, -1))
+	}
+}
+
 // good is a world in which all is well.
 func good(w *dashboardtest.World, ctx context.Context) error {
 	_, err := w.Tell(ctx, time.Hour, shipbell.Event{

@@ -83,7 +83,7 @@ const (
 func (d *Dashboard) story(w http.ResponseWriter, r *http.Request) {
 	id, ok := deploymentID(r.PathValue("id"))
 	if !ok {
-		d.noDeployment(w, r)
+		d.byName(w, r)
 		return
 	}
 	s, err := d.Ledger.Deployment(r.Context(), id)
@@ -107,6 +107,29 @@ func (d *Dashboard) story(w http.ResponseWriter, r *http.Request) {
 		Title: line(s.Deployment.Project) + " " + cmp.Or(p.Commit, line(s.Deployment.ShownID)), Nav: pathDeployments,
 		Live: p.Key, Refresh: refresh, Body: p,
 	})
+}
+
+// byName leads from one of a deployment's ids to its page: a build step knows no other.
+func (d *Dashboard) byName(w http.ResponseWriter, r *http.Request) {
+	id := strings.TrimPrefix(r.PathValue("id"), "id:") // which may be a number
+	if len(id) > shipbell.MaxKeyLength {
+		d.noDeployment(w, r)
+		return
+	}
+	stories, err := d.Ledger.Search(r.Context(), id, 2)
+	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
+		d.failed(w, r, err)
+		return
+	}
+	// The name of a project, and the start of an id, is no deployment's.
+	stories = slices.DeleteFunc(stories, func(s ledger.Story) bool {
+		return !slices.ContainsFunc(s.Deployment.Keys, func(k shipbell.Key) bool { return k.ID == id })
+	})
+	if len(stories) != 1 {
+		d.noDeployment(w, r)
+		return
+	}
+	http.Redirect(w, r, addressOf(stories[0].Deployment.ID), http.StatusFound)
 }
 
 // moving reports whether a message is to be changed: no event tells when it was.
