@@ -9,8 +9,9 @@ import (
 	"github.com/shipbell/shipbell"
 )
 
-// remembered is how many of the newest deployments of a project are looked at
-// for what came before.
+// remembered is how many of the newest deployments of a project are looked at at
+// most for what came before. The last [matched] nearly always say it, and every message
+// and every page of a deployment asks: to read all took five times as long.
 const remembered = 200
 
 // lineage derives what the history says of a deployment.
@@ -53,7 +54,10 @@ func moment(d shipbell.Deployment) time.Time {
 // siblings are the deployments to the same place in the order of their moments,
 // itself included.
 func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
-	recent, err := tx.Recent(d.Type, d.Names(), remembered, false)
+	recent, err := tx.Recent(d.Type, d.Names(), matched, false)
+	if err == nil && len(recent) == matched && !reaches(recent, d) {
+		recent, err = tx.Recent(d.Type, d.Names(), remembered, false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +67,14 @@ func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 		return cmp.Or(moment(a).Compare(moment(b)), cmp.Compare(a.ID, b.ID))
 	})
 	return recent, nil
+}
+
+// reaches reports whether deployments go back to what was live before one of them.
+func reaches(recent []shipbell.Deployment, d shipbell.Deployment) bool {
+	return slices.ContainsFunc(recent, func(s shipbell.Deployment) bool { return s.ID == d.ID }) &&
+		slices.ContainsFunc(recent, func(s shipbell.Deployment) bool {
+			return s.ID != d.ID && s.Status == shipbell.Success && shipbell.SamePlace(d, s) && moment(s).Before(moment(d))
+		})
 }
 
 // brought finds the deployment that brought the version of another one.

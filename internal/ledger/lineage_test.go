@@ -59,6 +59,29 @@ func TestLineage(t *testing.T) {
 	}
 }
 
+// TestLineageGoesFarBack: what was live before is found behind many previews, and of an
+// old deployment, too.
+func TestLineageGoesFarBack(t *testing.T) {
+	b := newBook(t)
+	run := func(n int) shipbell.Key { return key(shipbell.KeyPushed, fmt.Sprint("run-", n)) }
+	b.record(event(shipbell.SourceExec, 0, shipbell.Success, run(0)), event(shipbell.SourceExec, 10, shipbell.Success, run(1)))
+	for n := range 100 {
+		e := event(shipbell.SourceExec, 100+10*n, shipbell.Success, run(10+n))
+		e.Environment = shipbell.Preview
+		b.record(e)
+	}
+	b.record(event(shipbell.SourceExec, 5000, shipbell.Failure, run(2)))
+	for n, previous := range map[int]string{2: "run-1", 1: "run-0", 60: "run-59"} {
+		s, err := b.Story(t.Context(), run(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := s.Subject.Lineage; l.Previous == nil || l.Previous.ShownID != previous {
+			t.Errorf("before run %d: %+v, want %s", n, l.Previous, previous)
+		}
+	}
+}
+
 // TestBrought: the deployment whose version goes live again is found by
 // the version.
 func TestBrought(t *testing.T) {

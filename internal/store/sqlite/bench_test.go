@@ -56,3 +56,31 @@ func cpu(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkStory reads what is known of the newest deployment of a project with a
+// long history, as every message and every page of a deployment does.
+func BenchmarkStory(b *testing.B) {
+	s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "shipbell.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	l := ledger.New(ledger.Options{Store: s, Router: chat{}})
+	var last shipbell.DeploymentID
+	for n := range 400 {
+		e := ledgertest.Push(fmt.Sprint("build-", n))
+		e.At = e.At.Add(time.Duration(n) * time.Hour)
+		e.Status = shipbell.Success
+		r, err := l.Record(b.Context(), e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		last = r.Deployment
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Deployment(b.Context(), last); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
