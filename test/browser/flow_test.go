@@ -227,14 +227,17 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// act does what acts at once only after it has said what that is.
+// act does, by the keyboard up to its button, what must say first what it does.
 func (p *page) act(name string) {
 	p.Helper()
 	form := fmt.Sprintf("form[action$=%q]", "/"+name)
 	if shown := fmt.Sprintf("document.querySelector(%q).checkVisibility()", form); eval[bool](p, shown) {
 		p.Errorf("%s: %s is one click away", p.where(), name)
 	}
-	p.do(click(fmt.Sprintf("details[data-key=%q] > summary", name)))
+	p.do(evaluate(fmt.Sprintf("document.querySelector(%q).focus()", fmt.Sprintf("details[data-key=%q] > summary", name))), chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
+	if !eval[bool](p, fmt.Sprintf("document.activeElement.matches(%q)", form+" button")) {
+		p.Errorf("%s: Tab does not lead to the button of %s", p.where(), name)
+	}
 	if text := p.text(form); len(strings.Fields(text)) < 8 {
 		p.Errorf("%s: it is not said what %s does: %q", p.where(), name, text)
 	}
