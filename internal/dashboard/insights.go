@@ -29,10 +29,10 @@ type insightsPage struct {
 	Windows []window
 	Figures []figure
 	Bars    template.HTML
-	Narrow  template.HTML // the same for a phone
-	Spark   template.HTML
+	Line    template.HTML // empty where Lone says what there is
+	Lone    string
 	Empty   bool
-	Canceled,
+	Successes, Failures, Canceled,
 	Skipped, Open int
 	Rows        []insightRow
 	More        int
@@ -119,12 +119,12 @@ func (d *Dashboard) newInsights(r insight.Report, v url.Values) insightsPage {
 	cards, _ := d.snapshot()
 	p := insightsPage{
 		Where: where(r), At: r.At, Days: r.Days, More: r.More, Definitions: insight.Definitions(),
-		Canceled: r.Total.Now.Canceled, Skipped: r.Total.Now.Skipped, Open: r.Total.Now.Open,
-		Empty:  r.Total.Now.Deployments == 0 && r.Total.Before.Deployments == 0,
-		Bars:   insight.Bars("Deployments per day", insight.BarsOf(r.Total.Days), insight.Size{Width: 720, Height: 168}),
-		Narrow: insight.Bars("Deployments per day", insight.BarsOf(r.Total.Days), insight.Size{Width: 326, Height: 140}),
-		Spark:  insight.Spark("Median duration per day", insight.PointsOf(r.Total.Days), insight.Size{Width: 360, Height: 168}),
+		Successes: r.Total.Now.Successes, Failures: r.Total.Now.Failures, Canceled: r.Total.Now.Canceled,
+		Skipped: r.Total.Now.Skipped, Open: r.Total.Now.Open,
+		Empty: r.Total.Now.Deployments == 0 && r.Total.Before.Deployments == 0,
+		Bars:  insight.Bars("Deployments per day", insight.BarsOf(r.Total.Days), 0),
 	}
+	p.Line, p.Lone = durations(insight.PointsOf(r.Total.Days))
 	p.Form = insightsForm{
 		Days: r.Days, Project: r.Project, Clear: pathInsights,
 		Types:        choose([]option{{Value: "worker", Text: "Workers"}, {Value: "pages", Text: "Pages"}}, string(r.Type)),
@@ -139,6 +139,18 @@ func (d *Dashboard) newInsights(r insight.Report, v url.Values) insightsPage {
 	}
 	p.More += max(len(r.Rows)-tableRows, 0)
 	return p
+}
+
+// durations draws how long deployments took, or says it where a line has too little
+// to join.
+func durations(points []insight.Point) (line template.HTML, words string) {
+	switch known := insight.Measured(points); len(known) {
+	case 0:
+		return "", "How long they took is not known of any day."
+	case 1:
+		return "", "Known of one day alone: " + known[0].Text + " on " + known[0].Label + "."
+	}
+	return insight.Line("Median duration per day", points, 0), ""
 }
 
 // insightParams are the parameters that the page understands.
@@ -174,8 +186,12 @@ func figures(r insight.Report) []figure {
 		}
 		return fmt.Sprintf("%s in the %d days before", value, r.Days)
 	}
+	often := perDay(before.PerDay)
+	if before.Deployments+before.Skipped+before.Open == 0 { // nobody looked then, or nothing of it is kept
+		often = unknown
+	}
 	all := []figure{
-		{Def: insight.DefFrequency, Name: "Deployment frequency", Value: perDay(now.PerDay), Unit: "per day", Of: successes(now.Successes), Before: then(perDay(before.PerDay))},
+		{Def: insight.DefFrequency, Name: "Deployment frequency", Value: perDay(now.PerDay), Unit: "per day", Of: successes(now.Successes), Before: then(often)},
 		{Def: insight.DefLeadTime, Name: "Change lead time", Value: lasts(now.LeadTime.Median), Of: spreadOf(now.LeadTime), Before: then(lasts(before.LeadTime.Median))},
 		{Def: insight.DefFailureRate, Name: "Change failure rate", Value: rate(now), Of: fmt.Sprintf("%s of %s", number(now.Failures), number(now.Failures+now.Successes)), Before: then(rate(before))},
 		{Def: insight.DefRecovery, Name: "Recovery time", Value: lasts(now.Recovery.Median), Of: recoveryOf(now.Recovery), Before: then(lasts(before.Recovery.Median))},

@@ -23,7 +23,7 @@ type storyPage struct {
 	Excerpt    []string
 	Changes    changes
 	Links      []link
-	Keys       []shipbell.Key
+	Keys       []fact
 	Heard      []heard
 	Bubbles    []bubble
 	Attempts   []attempt
@@ -141,7 +141,7 @@ func newStory(s ledger.Story, now time.Time) storyPage {
 	d := s.Deployment
 	p := storyPage{
 		row: newRow(d), Deployment: d, Message: paragraph(d.CommitMessage), Remarks: render.Remarks(d, s.Subject.Lineage),
-		Error: line(d.Error), Excerpt: render.Excerpt(d), Changes: newChanges(s), Links: links(d), Keys: d.Keys,
+		Error: line(d.Error), Excerpt: render.Excerpt(d), Changes: newChanges(s), Links: links(d),
 		Silenced: d.Silenced, Quiet: d.Quiet, Now: now, Finished: d.FinishedAt, Tag: line(d.Tag), Rollout: line(d.Rollout),
 		Bubbles: bubbles(s),
 	}
@@ -149,8 +149,15 @@ func newStory(s ledger.Story, now time.Time) storyPage {
 	if !d.Status.Final() {
 		p.Since = d.StartedAt
 	}
+	for _, k := range d.Keys {
+		p.Keys = append(p.Keys, fact{keyName(k), line(k.ID)})
+	}
 	for _, e := range s.Events {
-		p.Heard = append(p.Heard, newHeard(e))
+		h := newHeard(e)
+		if h.Error == p.Error { // it stands above
+			h.Error = ""
+		}
+		p.Heard = append(p.Heard, h)
 	}
 	attempts := s.Attempts
 	if len(attempts) > maxAttempts {
@@ -224,20 +231,32 @@ func newHeard(e shipbell.Event) heard {
 		}
 	}
 	for _, k := range e.Keys {
-		add(string(k.Kind)+" id", k.ID)
+		add(keyName(k), k.ID)
 	}
-	add("project", e.Project)
-	add("script", e.Script)
-	add("environment", e.Environment)
-	add("branch", e.Branch)
-	add("commit", e.Commit)
-	add("message", render.Subject(e.CommitMessage))
-	add("author", e.Author)
-	add("tag", e.Tag)
-	add("cause", string(e.Cause))
-	add("rollout", e.Rollout)
-	add("address", web(e.URL))
+	add("Project", e.Project)
+	add("Script", e.Script)
+	add("Environment", e.Environment)
+	add("Branch", e.Branch)
+	add("Commit", e.Commit)
+	add("Message", render.Subject(e.CommitMessage))
+	add("Author", e.Author)
+	add("Tag", e.Tag)
+	add("Cause", string(e.Cause))
+	add("Rollout", e.Rollout)
+	add("Address", web(e.URL))
+	add("Error", e.Error)
 	return h
+}
+
+// keyName is what people call the id of a key.
+func keyName(k shipbell.Key) string { return capital(string(k.Kind)) + " id" }
+
+// capital is a word of ours as the first of a line.
+func capital(word string) string {
+	if word == "" {
+		return ""
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
 }
 
 // partNames are what people call the messages of a deployment.
@@ -262,6 +281,9 @@ var faultWords = map[shipbell.Fault]string{
 
 func newAttempt(a shipbell.Attempt) attempt {
 	o := attempt{Attempt: a, What: "Posted", Part: partName(a.Part), Face: face{"ok", "ok", cmp.Or(faultWords[a.Fault], string(a.Fault))}}
+	if strings.EqualFold(strings.TrimSpace(o.Detail), o.Face.Word) {
+		o.Detail = ""
+	}
 	switch {
 	case a.Part.Obsolete():
 		o.What = "Removed"
@@ -282,6 +304,8 @@ func newAttempt(a shipbell.Attempt) attempt {
 type bubble struct {
 	Key      string
 	Part     string
+	Title    string // the same, as the first of a line
+	Open     bool   // one is, so that others do not say the same below it
 	Lines    []bubbleLine
 	Channels []shown
 	Waiting  bool
@@ -320,7 +344,7 @@ func bubbles(s ledger.Story) []bubble {
 		if !known {
 			i = len(all)
 			at[text] = i
-			all = append(all, bubble{Key: partName(a.Part) + string(a.Channel), Part: partName(a.Part), Lines: bubbleLines(m)})
+			all = append(all, bubble{Key: partName(a.Part) + string(a.Channel), Part: partName(a.Part), Title: capital(partName(a.Part)), Lines: bubbleLines(m)})
 		}
 		sh := shown{Channel: a.Channel, Face: face{"ok", "ok", "shown as it is now"}, Tries: a.Tries}
 		switch {
@@ -335,6 +359,9 @@ func bubbles(s ledger.Story) []bubble {
 		all[i].Channels = append(all[i].Channels, sh)
 	}
 	slices.SortStableFunc(all, func(a, b bubble) int { return cmp.Compare(partOrder(a.Part), partOrder(b.Part)) })
+	if len(all) > 0 {
+		all[0].Open = true
+	}
 	return all
 }
 

@@ -22,21 +22,19 @@ func BarsOf(days []Day) []Bar {
 }
 
 const (
-	// widest is how wide a bar is at most, and gap what stands between two, as a
-	// part of a step.
-	widest = 28
+	// widest is how wide a bar is at most, as a part of the picture, and gap what
+	// stands between two, as a part of a step.
+	widest = 0.08
 	gap    = 0.2
 	// thinnest is how high a part of a bar is at least that is not nothing: one
-	// failure among hundreds must be seen.
-	thinnest = 2
-	// textAbove and textBelow are kept for words.
-	textAbove = 16
-	textBelow = 16
+	// failure among hundreds must be seen, and its hatching with it.
+	thinnest, thinnestFailure = 2, 4
+	// between is what stands between the two parts of a bar.
+	between = 2
 )
 
-// Bars draws successes and, above them, failures.
-func Bars(title string, bars []Bar, size Size) template.HTML {
-	size = size.or(Size{360, 120})
+// Bars draws successes and, above them, hatched failures, so high; 0 is usual.
+func Bars(title string, bars []Bar, height int) template.HTML {
 	top := 0.0
 	var good, bad float64
 	for _, b := range bars {
@@ -44,72 +42,56 @@ func Bars(title string, bars []Bar, size Size) template.HTML {
 		bad += count(b.Failures)
 		top = max(top, count(b.Successes)+count(b.Failures))
 	}
-	var d drawing
-	d.begin(size, ClassBars, title, describeBars(bars, good, bad, top))
-	width, above, below := float64(size.Width), float64(textAbove), float64(textBelow)
-	if float64(size.Height) < 3*(above+below)/2 {
-		above, below = 2, 2 // too low for words
-	}
-	ground := float64(size.Height) - below
+	var p plot
+	p.begin(height, title, describeBars(bars, good, bad, top))
+	p.add(`<defs><pattern id="%s" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">`, Hatch)
+	p.add(`<rect class="%s" width="6" height="6" fill="currentColor" fill-opacity="0.25"/><rect class="%s" width="3" height="6" fill="currentColor"/></pattern></defs>`, ClassHatch, ClassHatch)
 	if top > 0 {
-		step := width / float64(len(bars))
+		step := 1 / float64(len(bars))
 		for i, b := range bars {
-			d.bar(b, step*float64(i), step, ground, (ground-above)/top)
+			p.bar(b, step*float64(i), step, top)
 		}
 	}
-	d.line(width, ground, "0.4")
-	if below >= textBelow {
-		if top > 0 {
-			d.line(width, above, "0.15")
-		}
-		d.captions(bars, top, width, ground)
+	first, last, greatest := "", "", "none"
+	if n := len(bars); n > 0 {
+		first, last = bars[0].Label, bars[n-1].Label
 	}
-	return d.end()
-}
-
-func (d *drawing) line(width, y float64, opacity string) {
-	d.add(`<line class="%s" x1="0" x2="%s" y1="%s" y2="%s" stroke="currentColor" stroke-opacity="%s"/>`, ClassAxis, num(width), num(y), num(y), opacity)
+	if top > 0 {
+		greatest = figure(top)
+	}
+	p.frame(first, last, greatest)
+	return p.end()
 }
 
 // bar draws the two parts of one step, which starts at x.
-func (d *drawing) bar(b Bar, x, step, ground, unit float64) {
+func (p *plot) bar(b Bar, x, step, top float64) {
 	good, bad := count(b.Successes), count(b.Failures)
 	if good+bad == 0 {
 		return
 	}
 	width := min(step*(1-gap), widest)
 	x += (step - width) / 2
-	d.add(`<g><title>%s: %s succeeded, %s failed</title>`, escape(b.Label), figure(good), figure(bad))
-	for _, part := range []struct {
-		class string
-		value float64
-	}{{ClassSuccess, good}, {ClassFailure, bad}} {
-		if part.value == 0 {
-			continue
+	space, y := p.ground-p.above, p.ground
+	failed := 0.0
+	if bad > 0 {
+		failed = max(bad/top*space, thinnestFailure)
+	}
+	p.add(`<g><title>%s: %s succeeded, %s failed</title>`, escape(b.Label), figure(good), figure(bad))
+	if good > 0 {
+		left := space
+		if bad > 0 {
+			left -= failed + between
 		}
-		height := max(part.value*unit, thinnest)
-		ground -= height
-		d.add(`<rect class="%s" x="%s" y="%s" width="%s" height="%s" fill="currentColor"/>`, part.class, num(x), num(ground), num(width), num(height))
+		height := min(max(good/top*space, thinnest), max(left, thinnest))
+		y -= height
+		p.add(`<rect class="%s" x="%s" y="%s" width="%s" height="%s" fill="currentColor"/>`, ClassSuccess, part(x), num(y), part(width), num(height))
+		y -= between
 	}
-	d.WriteString("</g>")
-}
-
-// captions writes the first and the last label below, and above how high the
-// highest bar is.
-func (d *drawing) captions(bars []Bar, top, width, ground float64) {
-	y := ground + textBelow - 4
-	switch n := len(bars); {
-	case n == 1:
-		d.text(width/2, y, "middle", room(bars[0].Label, width))
-	case n > 1:
-		d.text(0, y, "start", room(bars[0].Label, width/2-letter))
-		d.text(width, y, "end", room(bars[n-1].Label, width/2-letter))
+	if bad > 0 {
+		failed = min(failed, y-p.above)
+		p.add(`<rect class="%s" x="%s" y="%s" width="%s" height="%s" fill="url(#%s)"/>`, ClassFailure, part(x), num(y-failed), part(width), num(failed), Hatch)
 	}
-	words := "none"
-	if top > 0 {
-		words = figure(top)
-	}
-	d.text(0, textAbove-5, "start", room(words, width))
+	p.WriteString("</g>")
 }
 
 func describeBars(bars []Bar, good, bad, top float64) string {

@@ -8,33 +8,36 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // The policy of this file: a picture is one svg element that stands on its own
-// and in a page with a strict policy of content: no script, no style, no id. Its
-// shapes have classes, by which a page colours them; without one they have the
-// colour of the text. It says in words what it shows. It scales as a whole, so
-// its words are as large as they are drawn where it is as wide as its Size.
-// Numbers may be anything; what cannot be drawn is drawn as nothing.
+// and in a page with a strict policy of content: no script, no style, no id but that
+// of the hatching. Its shapes have classes, by which a page colours them; without
+// one they have the colour of the text. It says in words what it shows, and no
+// two parts of it differ by colour alone. Numbers may be anything; what cannot be
+// drawn is drawn as nothing.
 
 // The classes of what is in a picture. A page may set fill, and stroke for the
 // line.
 const (
 	ClassChart   = "chart"         // the picture
-	ClassBars    = "chart-bars"    // the same, of bars
+	ClassPlot    = "chart-plot"    // the same, within a frame
 	ClassSpark   = "chart-spark"   // the same, of a sparkline
 	ClassSuccess = "chart-success" // a part of a bar
-	ClassFailure = "chart-failure" // the part above it
-	ClassAxis    = "chart-axis"    // the ground line, and the one at the top
+	ClassFailure = "chart-failure" // the part above it, which is hatched
+	ClassHatch   = "chart-hatch"   // what it is hatched with
+	ClassAxis    = "chart-axis"    // the ground line, and those for the greatest and the least value
 	ClassLabel   = "chart-label"   // words
-	ClassLine    = "chart-line"    // the line of a sparkline
-	ClassPoint   = "chart-point"   // its last point
+	ClassLine    = "chart-line"    // a line, of one piece or of many
+	ClassPoint   = "chart-point"   // its points
 )
 
-// Size is that of a picture, in units that are pixels where it is not scaled.
-// Text is readable where it is about as wide as the page shows it; 360 fits a
-// phone. Zero is 360 by 120 for bars, and 120 by 28 for a sparkline.
+// Hatch is the id of the hatching of failures, which [Bars] brings along. A page
+// fills with it what stands for them elsewhere, and so shows one picture of bars.
+const Hatch = "chart-hatch"
+
+// Size is that of a sparkline, in units that are pixels where it is not scaled.
+// Zero is 120 by 28.
 type Size struct{ Width, Height int }
 
 const (
@@ -55,9 +58,8 @@ func (s Size) or(usual Size) Size {
 type drawing struct{ strings.Builder }
 
 // begin opens a picture that has a name and says what it shows.
-func (d *drawing) begin(s Size, kind, title, desc string) {
-	d.add(`<svg xmlns="http://www.w3.org/2000/svg" class="%s %s" role="img" viewBox="0 0 %d %d" width="%d" height="%d" preserveAspectRatio="xMidYMid meet">`,
-		ClassChart, kind, s.Width, s.Height, s.Width, s.Height)
+func (d *drawing) begin(kind, shape, title, desc string) {
+	d.add(`<svg xmlns="http://www.w3.org/2000/svg" class="%s %s" role="img" %s>`, ClassChart, kind, shape)
 	d.add(`<title>%s</title><desc>%s</desc>`, escape(title), escape(desc))
 }
 
@@ -68,31 +70,6 @@ func (d *drawing) end() template.HTML {
 
 // add writes a format whose texts are escaped.
 func (d *drawing) add(format string, values ...any) { fmt.Fprintf(d, format, values...) }
-
-// text writes words that end or start at x.
-func (d *drawing) text(x, y float64, anchor, words string) {
-	d.add(`<text class="%s" x="%s" y="%s" text-anchor="%s" font-size="%d" fill="currentColor">%s</text>`,
-		ClassLabel, num(x), num(y), anchor, fontSize, escape(words))
-}
-
-const (
-	fontSize = 11
-	// letter is about as wide as a digit of that size.
-	letter = 6.5
-)
-
-// room cuts words to what has place in the width, and leaves none where that is
-// less than a few letters.
-func room(words string, width float64) string {
-	n := int(width / letter)
-	switch {
-	case utf8.RuneCountInString(words) <= n:
-		return words
-	case n < 4:
-		return ""
-	}
-	return string([]rune(words)[:n-1]) + "…"
-}
 
 // escape makes a text that may stand in an element or an attribute. What is not
 // allowed in XML becomes U+FFFD.

@@ -28,28 +28,64 @@ func PointsOf(days []Day) []Point {
 	return points
 }
 
-// Spark draws a line through the points, across days without a value. The bottom
-// is 0, so that a small change looks small.
-func Spark(title string, points []Point, size Size) template.HTML {
-	size = size.or(Size{120, 28})
+// Measured returns the points that have a value.
+func Measured(points []Point) []Point {
+	var some []Point
+	for _, i := range measured(points) {
+		some = append(some, points[i])
+	}
+	return some
+}
+
+// measured returns which points have a value.
+func measured(points []Point) []int {
 	known := make([]int, 0, len(points))
-	top := 0.0
 	for i, p := range points {
 		if !math.IsNaN(p.Value) {
 			known = append(known, i)
-			top = max(top, count(p.Value))
 		}
 	}
+	return known
+}
+
+// extremes returns which of the known points has the least value, and which the
+// greatest.
+func extremes(points []Point, known []int) (low, high int) {
+	low, high = known[0], known[0]
+	for _, i := range known {
+		if count(points[i].Value) < count(points[low].Value) {
+			low = i
+		}
+		if count(points[i].Value) > count(points[high].Value) {
+			high = i
+		}
+	}
+	return low, high
+}
+
+// Spark draws a line through the points, across days without a value. Its middle
+// is in the middle, and its scale that from 0 to the greatest value, so that a
+// small change looks small.
+func Spark(title string, points []Point, size Size) template.HTML {
+	size = size.or(Size{120, 28})
+	known := measured(points)
+	var top, middle float64
+	if len(known) > 0 {
+		low, high := extremes(points, known)
+		top = count(points[high].Value)
+		middle = (top + count(points[low].Value)) / 2
+	}
 	var d drawing
-	d.begin(size, ClassSpark, title, describePoints(points, known))
+	d.begin(ClassSpark, fmt.Sprintf(`viewBox="0 0 %d %d" width="%d" height="%d" preserveAspectRatio="xMidYMid meet"`, size.Width, size.Height, size.Width, size.Height),
+		title, describePoints(points, known))
 	const edge = 3.0 // of a point
 	at := func(i int) (x, y float64) {
-		x, y = float64(size.Width)/2, float64(size.Height)-edge
+		x, y = float64(size.Width)/2, float64(size.Height)/2
 		if n := len(points); n > 1 {
 			x = edge + (float64(size.Width)-2*edge)*float64(i)/float64(n-1)
 		}
 		if top > 0 {
-			y -= (float64(size.Height) - 2*edge) * count(points[i].Value) / top
+			y -= (float64(size.Height) - 2*edge) * (count(points[i].Value) - middle) / top
 		}
 		return x, y
 	}
@@ -78,14 +114,6 @@ func describePoints(points []Point, known []int) string {
 	if first == last {
 		return say(first) + "."
 	}
-	low, high := first, first
-	for _, i := range known {
-		if points[i].Value < points[low].Value {
-			low = i
-		}
-		if points[i].Value > points[high].Value {
-			high = i
-		}
-	}
+	low, high := extremes(points, known)
 	return fmt.Sprintf("From %s to %s; between %s and %s.", say(first), say(last), points[low].Text, points[high].Text)
 }

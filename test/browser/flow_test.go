@@ -80,11 +80,11 @@ func TestLive(t *testing.T) {
 	p := open(t, s.url)
 	p.visit(fmt.Sprintf("/deployments/%d", s.list("project=story", "")[0].ID))
 	p.live()
-	p.do(evaluate(mark), click("details summary"))
+	p.do(evaluate(mark), click(".heard details summary"))
 	s.push(deployed("story", "story-1", fields{"status": "failure", "source": "exec", "error": "exit status 17"}))
 	p.until(says("exit status 17"))
 	p.stayed()
-	if !eval[bool](p, `document.querySelector("details").open`) {
+	if !eval[bool](p, `document.querySelector(".heard details").open`) {
 		t.Error("what a person opened was closed")
 	}
 }
@@ -227,6 +227,24 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// act does, by the keyboard up to its button, what must say first what it does.
+func (p *page) act(name string) {
+	p.Helper()
+	form := fmt.Sprintf("form[action$=%q]", "/"+name)
+	if shown := fmt.Sprintf("document.querySelector(%q).checkVisibility()", form); eval[bool](p, shown) {
+		p.Errorf("%s: %s is one click away", p.where(), name)
+	}
+	p.do(evaluate(fmt.Sprintf("document.querySelector(%q).focus()", fmt.Sprintf("details[data-key=%q] > summary", name))), chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
+	if !eval[bool](p, fmt.Sprintf("document.activeElement.matches(%q)", form+" button")) {
+		p.Errorf("%s: Tab does not lead to the button of %s", p.where(), name)
+	}
+	if text := p.text(form); len(strings.Fields(text)) < 8 {
+		p.Errorf("%s: it is not said what %s does: %q", p.where(), name, text)
+	}
+	p.passes(" with "+name+" open", contrast, names, structure)
+	p.follow(click(form + " button"))
+}
+
 // TestActs: replay, silence, a test and resuming do what they say, and leave a trace.
 func TestActs(t *testing.T) {
 	t.Parallel()
@@ -240,7 +258,7 @@ func TestActs(t *testing.T) {
 	p := open(t, s.url)
 	p.visit(story)
 	p.signIn(admin)
-	p.follow(click(`form[action$="/replay"] button`))
+	p.act("replay")
 	if !eval[bool](p, says("posted anew")) {
 		t.Error("nobody says that it is posted anew")
 	}
@@ -250,7 +268,7 @@ func TestActs(t *testing.T) {
 		return len(all) == 2 && all[0].Deleted && !all[1].Deleted && all[0].Text == all[1].Text
 	})
 
-	p.follow(click(`form[action$="/silence"] button`))
+	p.act("silence")
 	s.push(deployed("api-service", "one", fields{"status": "failure", "source": "exec", "error": "exit status 9"}))
 	s.told(func(c *faketelegram.Server) bool { return strings.Contains(c.Messages(group)[1].Text, "exit status 9") })
 	if len(s.messages()) != 1 {
@@ -347,7 +365,7 @@ func TestWithoutScripts(t *testing.T) {
 	if text := p.text("main"); !strings.Contains(text, "exit status 3") {
 		t.Errorf("the deployment: %s", text)
 	}
-	p.follow(click(`form[action$="/replay"] button`))
+	p.act("replay")
 	if text := p.text("main"); !strings.Contains(text, "posted anew") {
 		t.Errorf("replayed: %s", text)
 	}
