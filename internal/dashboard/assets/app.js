@@ -82,7 +82,7 @@
     if (version && version === to.dataset.version) return;
     const field = /^(INPUT|SELECT)$/.test(from.tagName);
     if (field && (from === document.activeElement || from.form?.dataset.touched)) return;
-    const kept = (name) => name === "open" && from.tagName === "DETAILS";
+    const kept = (name) => name === "data-touched" || name === "open" && from.tagName === "DETAILS";
     for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     for (const { name, value } of [...to.attributes]) if (from.getAttribute(name) !== value && !kept(name)) from.setAttribute(name, value);
     children(from, to);
@@ -199,10 +199,17 @@
     document.addEventListener("formdata", (e) => {
       if (e.target.method === "get") for (const [name, value] of [...e.formData]) if (!value) e.formData.delete(name);
     });
-    const close = (but) => { for (const el of document.querySelectorAll(".more[open]")) if (!el.contains(but)) el.open = false; };
-    document.addEventListener("click", (e) => close(e.target));
+    // An open panel lies over what is below, unless something in it is to be mended.
+    const closeFor = (e) => { for (const el of document.querySelectorAll(".filter:not(.wrong) .more[open]")) if (!el.contains(e.target)) el.open = false; };
+    for (const name of ["click", "focusin"]) document.addEventListener(name, closeFor);
     document.addEventListener("keydown", (e) => {
-      if (e.key === "Escape") { close(null); return; }
+      if (e.key === "Escape") {
+        for (const el of document.querySelectorAll(".more[open]")) {
+          if (el.contains(document.activeElement)) el.querySelector("summary").focus();
+          el.open = false;
+        }
+        return;
+      }
       if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
       if (e.key === "/" && $("q")) { e.preventDefault(); $("q").select(); }
       if (e.key !== "j" && e.key !== "k") return;
