@@ -38,6 +38,7 @@ func TestGolden(t *testing.T) {
 		channeltest.Golden(t, name+".golden", s.fragment(t, admin, path))
 	}
 	channeltest.Golden(t, "signin.golden", assetHash.ReplaceAllString(s.get(nobody, "/signin").Body.String(), "$1."))
+	channeltest.Golden(t, "misread.golden", s.part(reader, "/deployments?project=checkout&until=foo").Body.String())
 	channeltest.Golden(t, "problem.golden", stripAttributes(s.get(reader, "/deployments/77777").Body.String()))
 	empty := open(t, nothing, nil)
 	channeltest.Golden(t, "welcome.golden", empty.fragment(t, admin, "/"))
@@ -322,8 +323,57 @@ func TestFilters(t *testing.T) {
 	if page := s.fragment(t, reader, "/?state=failing"); !strings.Contains(page, ">checkout<") || strings.Contains(page, ">api-service<") {
 		t.Errorf("failing are %s", page)
 	}
-	w := s.get(reader, "/deployments?type=lorry")
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "worker or pages") {
-		t.Errorf("an unknown type: %d %s", w.Code, w.Body)
+	if page := s.fragment(t, reader, "/?state=failing"); !strings.Contains(page, `<input type="hidden" name="state" value="failing">`) {
+		t.Errorf("with another field the state is lost: %s", page)
+	}
+	if page := s.fragment(t, reader, "/deployments?q=nowhere"); !strings.Contains(page, "No deployments match.") {
+		t.Errorf("nothing is found: %s", page)
+	}
+}
+
+// TestMisread: a filter that cannot be read lists nothing, keeps all that was filled
+// in, and says beside each field that is wrong what it accepts.
+func TestMisread(t *testing.T) {
+	s := open(t, few, nil)
+	for _, path := range []string{"/deployments", "/"} {
+		w := s.get(reader, path+"?until=foo&status=failure,lorry&type=page&project=checkout&author=x%22y&since=7d&state=failing&environment=mars")
+		page := w.Body.String()
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("%s: status %d", path, w.Code)
+		}
+		for _, want := range []string{
+			`name="until" value="foo"`, `<option value="failure,lorry" selected>failure,lorry</option>`, `<option value="pages" selected>`, `name="project" value="checkout"`,
+			`name="author" value="x&#34;y"`, `<option value="7d" selected>`, `<option value="mars" selected>`, `<input type="hidden" name="state" value="failing">`,
+			`aria-invalid="true" aria-describedby="amiss-until"`, `id="amiss-until">Not understood. Accepted: a time such as 2026-11-25T10:30:00Z`,
+			`aria-invalid="true" aria-describedby="amiss-status"`, `id="amiss-status">Not understood. Accepted: one or more of announced`,
+			`<details class="more" data-key="more" open>`, "“Status” and “Started until” cannot be understood",
+		} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: %s is missing in %s", path, want, page)
+			}
+		}
+		if n := strings.Count(page, "aria-invalid"); n != 2 || strings.Contains(page, `class="row"`) || strings.Contains(page, `class="card`) {
+			t.Errorf("%s: %d fields are marked: %s", path, n, page)
+		}
+		// What can be taken away leads to a list again.
+		for _, m := range regexp.MustCompile(`class="chip" href="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+			if w := s.get(reader, html.UnescapeString(m[1])); w.Code != http.StatusOK {
+				t.Errorf("%s: %s answers %d", path, m[1], w.Code)
+			}
+		}
+	}
+	var many strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&many, "&status=x%d", i)
+	}
+	if w := s.get(reader, "/deployments?project=checkout"+many.String()); w.Code != http.StatusBadRequest || w.Body.Len() > 64<<10 {
+		t.Errorf("many that are none: %d, a page of %d bytes", w.Code, w.Body.Len())
+	}
+	// Each field, the longest values too.
+	for _, name := range shipbell.FilterParams() {
+		w := s.get(reader, "/deployments?"+name+"="+strings.Repeat("x", 600))
+		if page := w.Body.String(); w.Code != http.StatusBadRequest || !strings.Contains(page, `aria-describedby="amiss-`+name+`"`) || strings.Count(page, "at most 512 bytes") != 1 {
+			t.Errorf("a long %s: %d %s", name, w.Code, page)
+		}
 	}
 }

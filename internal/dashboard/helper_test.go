@@ -67,12 +67,17 @@ func (s *site) post(v shipbell.Visitor, path string, form url.Values) *httptest.
 	return s.ask(v, r)
 }
 
+// part asks for the main part of a page.
+func (s *site) part(v shipbell.Visitor, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("X-Fragment", "1")
+	return s.ask(v, r)
+}
+
 // fragment returns the main part of a page.
 func (s *site) fragment(t testing.TB, v shipbell.Visitor, path string) string {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, path, nil)
-	r.Header.Set("X-Fragment", "1")
-	w := s.ask(v, r)
+	w := s.part(v, path)
 	if w.Code != http.StatusOK {
 		t.Fatalf("GET %s: %d\n%s", path, w.Code, w.Body)
 	}
@@ -85,7 +90,7 @@ func (s *site) paths(t testing.TB) []string {
 	paths := []string{
 		"/", "/?state=failing", "/?q=nowhere", "/?type=pages&environment=production&author=x&status=success,failure&since=7d&until=1h&branch=main&project=docs-site",
 		"/deployments", "/deployments?q=checkout", "/deployments?status=failure&type=worker", "/channels", "/access", "/insights", "/insights?days=7&project=docs-site", "/insights?days=12", "/deployments/999999", "/deployments/x",
-		"/deployments?since=never", "/signin?notice=signedout", "/?notice=replayed", "/?notice=<script>",
+		"/deployments?since=never", "/?until=%3Cscript%3E&status=lorry&q=" + strings.Repeat("%E2%80%AEx", 300), "/signin?notice=signedout", "/?notice=replayed", "/?notice=<script>",
 	}
 	list, err := s.Ledger.List(t.Context(), shipbell.Filter{}, shipbell.Position{}, 40)
 	if err != nil {

@@ -72,11 +72,12 @@ func newRow(d shipbell.Deployment) row {
 
 func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 	now := d.Now()
-	f, ok := d.filterOf(w, r, now)
-	if !ok {
+	v := r.URL.Query()
+	f, wrong := readFilter(v, now)
+	if wrong != nil {
+		d.misread(w, r, pathDeployments, "Deployments", f, wrong)
 		return
 	}
-	v := r.URL.Query()
 	after, err := shipbell.ParsePosition(v.Get(paramAfter))
 	if err != nil {
 		d.failParam(w, r, &shipbell.ParamError{Param: paramAfter, Accepts: "a position as a link of this page gives it"})
@@ -89,7 +90,7 @@ func (d *Dashboard) list(w http.ResponseWriter, r *http.Request) {
 	}
 	cards, _ := d.snapshot()
 	p := listPage{
-		Form: newForm(pathDeployments, r, f, cards), Found: len(found.Deployments),
+		Form: newForm(pathDeployments, v, f, nil, cards), Found: len(found.Deployments),
 		Empty: len(found.Deployments) == 0, Unlisted: found.Unlisted,
 	}
 	if f.Text != "" && !found.Next.IsZero() && len(found.Deployments) < rowsPerPage {

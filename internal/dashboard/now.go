@@ -58,8 +58,10 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		d.show(w, r, http.StatusOK, "reading", frame{Title: "Now", Nav: pathNow, Refresh: 2})
 		return
 	}
-	f, ok := d.filterOf(w, r, now)
-	if !ok {
+	v := r.URL.Query()
+	f, wrong := readFilter(v, now)
+	if wrong != nil {
+		d.misread(w, r, pathNow, "Now", f, wrong)
 		return
 	}
 	cards, sum := d.snapshot()
@@ -67,7 +69,6 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		d.welcome(w, r)
 		return
 	}
-	v := r.URL.Query()
 	states := statesOf(v)
 	var found []*board.Card
 	for i := range cards {
@@ -75,7 +76,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 			found = append(found, &cards[i])
 		}
 	}
-	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, r, f, cards), Pulse: d.pulse(r.Context())}
+	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, v, f, nil, cards), Pulse: d.pulse(r.Context())}
 	sum.Paused, sum.Unheard = d.stuck(r.Context())
 	p.Stuck = sum.Paused+sum.Unheard > 0
 	p.Headline, p.Face = headline(sum)

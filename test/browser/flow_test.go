@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -127,29 +128,121 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: at %s it shows %q; want %s and %q", what, p.where(), rows(), path, want)
 		}
 	}
-	choose := func(id, value string) chromedp.Action[chromedp.Void] {
-		return evaluate(fmt.Sprintf(`{ const s = document.getElementById(%q); s.value = %q; s.dispatchEvent(new Event("change", { bubbles: true })); }`, id, value))
+	choose := func(id, value string) {
+		p.do(evaluate(fmt.Sprintf(`{ const s = document.getElementById(%q); s.focus(); s.value = %q;
+			for (const name of ["input", "change"]) s.dispatchEvent(new Event(name, { bubbles: true })); }`, id, value)))
 	}
 	expect("at first", "/deployments", "api-canceled api-failure api-success web-canceled web-failure web-success")
+	p.live()
+	p.do(evaluate(mark), click("details.more summary"))
+	choose("f-status", "failure")
+	choose("f-type", "pages")
+	// What happens meanwhile takes nothing of it away.
+	s.push(deployed("api-later", "20", fields{"status": "success"}))
+	p.until(says("api-later"))
+	p.stayed()
+	if got := eval[string](p, `[document.querySelector(".more").open, document.activeElement.id, document.getElementById("f-status").value, document.getElementById("f-type").value].join(" ")`); got != "true f-type failure pages" {
+		t.Errorf("while one fills in, the panel says %q", got)
+	}
+	p.follow(click(".fields button"))
+	expect("two at once", "/deployments?type=pages&status=failure", "web-failure")
 	p.do(click("details.more summary"))
-	p.follow(choose("f-status", "failure"))
+	choose("f-type", "")
+	p.follow(click(".fields button"))
 	expect("a status", "/deployments?status=failure", "api-failure web-failure")
 	p.do(chromedp.Reload())
 	expect("after a reload", "/deployments?status=failure", "api-failure web-failure")
 	p.do(click("#q"))
 	p.follow(chromedp.KeyEvent("web\r"))
 	expect("a search too", "/deployments?q=web&status=failure", "web-failure")
-	p.do(evaluate(`setTimeout(() => history.back(), 300)`))
+	p.do(click("details.more summary"))
+	p.follow(click(".fields .do a"))
+	expect("the panel cleared", "/deployments?q=web", "web-canceled web-failure web-success")
+	p.do(evaluate(`setTimeout(() => history.go(-2), 300)`))
 	p.until(`location.search === "?status=failure"`)
-	expect("one back", "/deployments?status=failure", "api-failure web-failure")
+	expect("two back", "/deployments?status=failure", "api-failure web-failure")
 	p.do(evaluate(`document.querySelector(".chip").click()`))
 	p.until(`location.search === "" && document.readyState === "complete"`)
-	expect("without its chip", "/deployments", "api-canceled api-failure api-success web-canceled web-failure web-success")
+	expect("without its chip", "/deployments", "api-canceled api-failure api-later api-success web-canceled web-failure web-success")
 
 	p.visit("/?type=pages")
 	cards := eval[string](p, `[...document.querySelectorAll(".card h3 a")].map((e) => e.textContent).sort().join(" ")`)
 	if cards != "web-canceled web-failure web-success" {
 		t.Errorf("cards: %q", cards)
+	}
+}
+
+// TestMisread: a filter that cannot be read is there to be mended, with all the rest.
+func TestMisread(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.push(deployed("api-service", "1", fields{"status": "failure"}))
+	s.push(deployed("api-service", "2", fields{"status": "success"}))
+	p := open(t, s.url)
+	p.excuse("400 (Bad Request)")
+	for _, path := range []string{"/", "/deployments"} {
+		if r := p.visit(path + "?project=api-service&status=failure&until=tomorrow"); r.Status != http.StatusBadRequest {
+			t.Errorf("%s: status %d", path, r.Status)
+		}
+		p.look("misread-" + strings.Trim(path, "/"))
+	}
+	p.do(click("h1"))
+	if !eval[bool](p, `document.querySelector(".more").open && document.getElementById("amiss-until").checkVisibility()`) {
+		t.Error("what is to be mended was folded away")
+	}
+	p.do(evaluate(`document.getElementById("f-until").select()`))
+	p.follow(chromedp.KeyEvent("0h\r"))
+	if p.where() != "/deployments?status=failure&project=api-service&until=0h" || eval[int](p, `document.querySelectorAll(".row").length`) != 1 {
+		t.Errorf("mended, at %s: %s", p.where(), p.text("main"))
+	}
+}
+
+// spaced is how far apart people may set letters, words and lines, see WCAG 1.4.12.
+const spaced = `{ const s = new CSSStyleSheet(); s.replaceSync("* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"); document.adoptedStyleSheets = [s]; }`
+
+// TestRows: in a list short values are there whole at every width, and stand below the
+// names of their columns.
+func TestRows(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	long := fields{"author": "Bram de Vries", "source": "exec", "type": "pages", "environment": "preview", "commitHash": "0123456789abcdef0123456789abcdef01234567"}
+	for i, project := range []string{"web", "a-project-with-a-name-that-is-longer-than-most"} {
+		f := deployed(project, fmt.Sprint(i), long)
+		s.push(f.with(fields{"status": "in_progress", "timestamp": at(time.Duration(30*i+1) * time.Hour)}))
+		s.push(f.with(fields{"status": "success", "timestamp": at(time.Duration(30*i+1)*time.Hour - 53*time.Minute - 48*time.Second)}))
+	}
+	s.push(deployed("api", "going", fields{"status": "in_progress", "source": "exec"}))
+	p := open(t, s.url)
+	bare := open(t, s.url)
+	bare.withoutScripts()
+	for _, p := range []*page{p, bare} {
+		p.visit("/deployments")
+		for _, width := range []int64{320, 390, 721, 768, 900, 1024, 1100, 1101, 1280, 1440, 1441, 2560} {
+			p.size(width)
+			for _, apart := range []bool{false, true} {
+				p.do(evaluate(`document.adoptedStyleSheets = []`))
+				if apart {
+					p.do(evaluate(spaced))
+				}
+				what := fmt.Sprintf("at %d, further apart: %t", width, apart)
+				if cut := eval[[]string](p, `[...document.querySelectorAll(".row > span")].filter((e) => e.offsetWidth && (!e.matches(".c-project,.c-subject,.c-author,.c-branch") || e.matches(".c-author") && innerWidth > 700))
+					.filter((e) => e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right > e.parentElement.getBoundingClientRect().right - 12)
+					.map((e) => e.className + " “" + e.innerText + "”")`); len(cut) > 0 {
+					t.Errorf("%s: cut off: %q", what, cut)
+				}
+				apartBy := eval[[]string](p, `[...document.querySelectorAll(".cols > span")].flatMap((name, i) => [...document.querySelectorAll(".row")].map((row) => {
+					const a = name.getBoundingClientRect(), b = row.children[i].getBoundingClientRect();
+					return Math.abs(a.left - b.left) < 1 && Math.abs(a.right - b.right) < 1 ? "" : name.textContent + " " + row.children[i].className + " " + a.left + " " + b.left;
+				})).filter(Boolean)`)
+				shown := eval[bool](p, `document.querySelector(".cols").checkVisibility()`)
+				if shown != (width > 1100) || shown && len(apartBy) > 0 {
+					t.Errorf("%s: the names of the columns are shown: %t; elsewhere are %q", what, shown, apartBy)
+				}
+			}
+		}
+	}
+	if got := eval[string](p, `document.querySelector(".list .row:nth-child(1) .c-time").textContent`); !strings.HasPrefix(got, "started ") {
+		t.Errorf("who listens hears %q", got)
 	}
 }
 
@@ -358,6 +451,11 @@ func TestWithoutScripts(t *testing.T) {
 	}
 	p.do(click("details.more summary"), chromedp.SetValue(chromedp.ID("f-status"), "failure"))
 	p.follow(click("form.filter button[type=submit]"))
+	p.do(click("#q"))
+	p.follow(chromedp.KeyEvent("api\r"))
+	if p.where() != "/deployments?q=api&type=&environment=&status=failure&project=&since=&until=&author=&branch=" {
+		t.Errorf("Enter leads to %s", p.where())
+	}
 	if text := p.text("main"); !strings.Contains(text, "api-service") || strings.Contains(text, "Change two") {
 		t.Errorf("filtered: %s", text)
 	}
@@ -416,6 +514,17 @@ func TestKeys(t *testing.T) {
 	if eval[bool](p, `document.querySelector("details.more").open`) {
 		t.Error("Escape does not close the filters")
 	}
+	press(kb.Enter, kb.Tab, kb.Tab, kb.Escape)
+	if focus() != "Filters" || eval[bool](p, `document.querySelector("details.more").open`) {
+		t.Errorf("Escape in the filters leads to %q", focus())
+	}
+	press(kb.Enter)
+	for range 11 { // eight fields, to apply, to clear, and out
+		press(kb.Tab)
+	}
+	if eval[bool](p, `document.querySelector("details.more").open || document.querySelector("details.more").contains(document.activeElement)`) {
+		t.Errorf("the filters lie over %q, which has the focus", focus())
+	}
 	p.do(evaluate(`document.activeElement.blur()`))
 	press("j")
 	first := focus()
@@ -437,6 +546,22 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the theme is %q", theme)
 	}
 	p.passes(" in the other theme", contrast)
+	for _, want := range []string{light, ""} { // and back to that of the system
+		p.do(chromedp.Focus(chromedp.ID("theme")))
+		press(kb.Enter)
+		p.visit("/")
+		if theme := eval[string](p, `document.documentElement.dataset.theme`); theme != want {
+			t.Errorf("the theme is %q, want %q", theme, want)
+		}
+	}
+	// Keys of one letter can be switched off, and stay so.
+	p.do(chromedp.Focus(chromedp.ID("keys")))
+	press(kb.Enter)
+	p.visit("/")
+	press("/")
+	if focus() == "q" || eval[string](p, `document.getElementById("keys").getAttribute("aria-pressed")`) != "false" {
+		t.Errorf("switched off, / leads to %q", focus())
+	}
 }
 
 // TestZone: times and days are those of the reader, and UTC where one points.

@@ -6,7 +6,8 @@
   // What a reader chose is kept where the browser lets it; null where nothing was.
   const chosen = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const choose = (name, value) => { try { value ? localStorage.setItem(name, value) : localStorage.removeItem(name); } catch { /* for this page only */ } };
-  const themes = ["", "light", "dark"];
+  // That of the system first, and then the other one: who presses the button wants a change.
+  const themes = matchMedia("(prefers-color-scheme: dark)").matches ? ["", "light", "dark"] : ["", "dark", "light"];
   root.classList.add("scripted");
   root.dataset.theme = themes.includes(chosen("theme")) ? chosen("theme") : "";
   let keys = chosen("keys") !== "off";
@@ -87,7 +88,7 @@
     if (version && version === to.dataset.version) return;
     const field = /^(INPUT|SELECT)$/.test(from.tagName);
     if (field && (from === document.activeElement || from.form?.dataset.touched)) return;
-    const kept = (name) => name === "open" && from.tagName === "DETAILS";
+    const kept = (name) => name === "data-touched" || name === "open" && from.tagName === "DETAILS";
     for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     for (const { name, value } of [...to.attributes]) if (from.getAttribute(name) !== value && !kept(name)) from.setAttribute(name, value);
     children(from, to);
@@ -228,10 +229,17 @@
     document.addEventListener("formdata", (e) => {
       if (e.target.method === "get") for (const [name, value] of [...e.formData]) if (!value) e.formData.delete(name);
     });
-    const close = (but) => { for (const el of document.querySelectorAll(".more[open]")) if (!el.contains(but)) el.open = false; };
-    document.addEventListener("click", (e) => close(e.target));
+    // An open panel lies over what is below, unless something in it is to be mended.
+    const closeFor = (e) => { for (const el of document.querySelectorAll(".more[open]:not(.filter.wrong *)")) if (!el.contains(e.target)) el.open = false; };
+    for (const name of ["click", "focusin"]) document.addEventListener(name, closeFor);
     document.addEventListener("keydown", (e) => {
-      if (e.key === "Escape") { close(null); return; }
+      if (e.key === "Escape") {
+        for (const el of document.querySelectorAll(".more[open]")) {
+          if (el.contains(document.activeElement)) el.querySelector("summary").focus();
+          el.open = false;
+        }
+        return;
+      }
       if (!keys || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
       if (e.key === "/" && $("q")) { e.preventDefault(); $("q").select(); }
       if (e.key !== "j" && e.key !== "k") return;
