@@ -109,3 +109,27 @@ func TestChanges(t *testing.T) {
 		t.Error("nonsense is taken")
 	}
 }
+
+// TestMistakes are told before any server is asked, as those of usage are.
+func TestMistakes(t *testing.T) {
+	for args, want := range map[string]string{
+		"ls -n 0":                      "-n 0: not a number from 1 to 1000",
+		"ls -n 1001":                   "-n 1001: not a number from 1 to 1000",
+		"ls --status foo":              "--status is not understood: foo",
+		"ls --since yesterday":         "--since is not understood: yesterday",
+		"ls --server foo":              "not an http or https address",
+		"ls --server ftp://foo":        "not an http or https address",
+		"tail --status foo":            "--status is not understood: foo",
+		"show 1 --server http://":      "not an http or https address",
+		"live --type lambda":           "--type is not understood: lambda",
+		"live --state live,broken":     "--state broken: not a state",
+		"live --server http://u:p@a.b": "not an http or https address",
+	} {
+		t.Setenv(serverSetting, "http://127.0.0.1:1")
+		var out, errs strings.Builder
+		code := run(t.Context(), strings.Fields(args), streams{out: &out, err: &errs})
+		if code != exitUsage || !strings.Contains(errs.String(), want) || !strings.Contains(errs.String(), "hint: ") {
+			t.Errorf("%s: code %d, %s", args, code, errs.String())
+		}
+	}
+}

@@ -52,6 +52,7 @@ type cli struct {
 	Notify  notifyCmd  `cmd:"" help:"Tell the server of a deployment, from a build step. Never fails the build."`
 	Demo    demoCmd    `cmd:"" help:"Show it all at work in 20 seconds, without any account."`
 	Ls      lsCmd      `cmd:"" help:"List deployments of a running server."`
+	Live    liveCmd    `cmd:"" help:"Show what is live where, what is going out and what failed."`
 	Show    showCmd    `cmd:"" help:"Show all that a running server knows of a deployment."`
 	Tail    tailCmd    `cmd:"" help:"Print what changes, as it changes."`
 	State   stateCmd   `cmd:"" help:"Show or import the ids that were announced."`
@@ -139,6 +140,12 @@ type hinted struct {
 
 func (h hinted) Unwrap() error { return h.error }
 
+// misused is an error of the command line that kong cannot see.
+type misused struct {
+	error
+	hint string
+}
+
 // explain prints an error and what to do about it.
 func explain(s streams, err error) int {
 	var problem *client.Problem
@@ -156,6 +163,11 @@ func explain(s streams, err error) int {
 	var store *shipbell.StoreError
 	if errors.As(err, &store) {
 		return fail(s, err, store.Hint)
+	}
+	var m misused
+	if errors.As(err, &m) {
+		fail(s, err, m.hint)
+		return exitUsage
 	}
 	var h hinted
 	if errors.As(err, &h) {

@@ -33,13 +33,17 @@ Examples:
 
 // Run prints what changes until ctx is done.
 func (c tailCmd) Run(ctx context.Context, s streams) error {
+	params, err := c.params("", "")
+	if err != nil {
+		return err
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	p := paperOf(s.out)
 	lost := false
-	err = client.Follow(ctx, c.params(), remote.Watch{
+	err = client.Follow(ctx, params, remote.Watch{
 		Tell: func(e remote.Event) error {
 			if lost {
 				lost = false
