@@ -125,13 +125,13 @@ func TestDetailTellsAll(t *testing.T) {
 	f.record(func(e *shipbell.Event) { e.Status, e.Keys[0].ID, e.Commit = shipbell.Success, "before", "" })
 	id := f.record(nil)
 	f.record(func(e *shipbell.Event) {
-		e.Source, e.Keys[0].ID, e.Status, e.Error, e.Log = shipbell.SourceExec, "build-002", shipbell.Failure, "no", "line 1\nline 2"
+		e.Source, e.Keys[0].ID, e.Status, e.Error, e.Log = shipbell.SourceExec, "build-002", shipbell.Failure, "no\nmore", "line 1\nline 2"
 		e.URL, e.LogURL = "javascript:alert(1)", "https://user:secret@example.com/"
 		e.DashboardURL = "https://dash.cloudflare.com/a"
 	})
 	d := read[wire.Detail](f, f.ask(http.MethodGet, fmt.Sprint("/api/v1/deployments/", int64(id)), ""), http.StatusOK)
 	switch {
-	case d.Status != shipbell.Failure || d.TookSeconds != 60 || d.Error != "no" || d.Log != "line 1\nline 2":
+	case d.Status != shipbell.Failure || d.TookSeconds != 60 || d.Error != "no\nmore" || d.Reason != "no" || d.Log != "line 1\nline 2":
 		t.Errorf("the outcome is missing: %+v", d.Deployment)
 	case d.Subject != "Add JWT authentication" || d.CommitMessage != "Add JWT authentication\n\nAnd more":
 		t.Errorf("the commit is missing: %q, %q", d.Subject, d.CommitMessage)

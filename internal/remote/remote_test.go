@@ -165,6 +165,7 @@ type collector struct {
 	mu   sync.Mutex
 	told []string
 	lost []time.Duration
+	why  []error
 }
 
 func (c *collector) watch() remote.Watch {
@@ -175,10 +176,10 @@ func (c *collector) watch() remote.Watch {
 			c.told = append(c.told, e.ID+" "+e.Name+" "+string(e.Data))
 			return nil
 		},
-		Lost: func(_ error, wait time.Duration) {
+		Lost: func(err error, wait time.Duration) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.lost = append(c.lost, wait)
+			c.lost, c.why = append(c.lost, wait), append(c.why, err)
 		},
 	}
 }
@@ -236,6 +237,9 @@ func TestFollowTakesUpWhereItBroke(t *testing.T) {
 		}
 		if want := []string{"", "1-1", "2-1", "2-1"}; !slices.Equal(asked, want) {
 			t.Errorf("asked from %q", asked)
+		}
+		if !errors.As(got.why[0], new(*remote.Ended)) || !strings.Contains(fmt.Sprint(got.why[1]), "not a sign of it for 45s") {
+			t.Errorf("lost for %q", got.why)
 		}
 		if n := len(got.lost); n < 5 || n > 20 {
 			t.Errorf("%d attempts: %v", n, got.lost)

@@ -27,8 +27,10 @@ type Brief struct {
 	Branch string `json:"branch,omitempty"`
 	Commit string `json:"commit,omitempty"`
 	// Subject is the first line of the commit's message, of a long one the start.
-	Subject    string    `json:"subject,omitempty"`
-	Author     string    `json:"author,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Author  string `json:"author,omitempty"`
+	// Reason is the first line of what went wrong, of a long one the start.
+	Reason     string    `json:"reason,omitempty"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
 }
