@@ -326,8 +326,9 @@ type Tokens struct {
 	Tokens []Token `json:"tokens"`
 }
 
-// Replay is the body of a replay; all channels where it is empty.
+// Replay is the body of a replay.
 type Replay struct {
+	// Channels are those that post it, at least one; left out for all.
 	Channels []shipbell.ChannelID `json:"channels,omitempty"`
 }
 
