@@ -124,7 +124,7 @@ var parameters = map[string]object{
 	"limit":       {"description": "How many at most.", "schema": object{"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
 	"path type":   {"description": "worker or pages", "schema": object{"type": "string", "enum": []any{"worker", "pages", "page"}}},
 	"path name":   {"description": "The name of the project, percent-encoded where it needs to be.", "schema": object{"type": "string"}},
-	"path id":     {"description": "The number of the deployment, one of its ids, or the start of one; of a lane, its channel.", "schema": object{"type": "string"}},
+	"path id":     {"description": "The number of the deployment, one of its ids, or the start of one; id:TEXT is never a number. Of a lane, its channel.", "schema": object{"type": "string"}},
 }
 
 // statusOf is the HTTP status that comes with a code.
