@@ -75,7 +75,7 @@ func (s server) explain(err error) error {
 	case refused.Code == wire.CodeAmbiguous:
 		hint = "take one of these numbers:"
 		for _, c := range refused.Candidates {
-			hint += fmt.Sprintf("\n  %d  %s  %s  %s", c.ID, printable(c.ShownID), printable(c.Project), c.Status)
+			hint += fmt.Sprintf("\n  %d  %s  %s  %s  %s  %s", c.ID, printable(c.ShownID), printable(c.Project), c.Type, printable(c.Environment), c.Status)
 		}
 	case hint == "":
 		hint = "is it a Shipbell server that answers at " + s.address() + "?"

@@ -47,7 +47,7 @@ func (c showCmd) Run(ctx context.Context, s streams) error {
 	d, raw, err := find(ctx, client, c.Deployment)
 	var refused *remote.Refused
 	if errors.As(err, &refused) && refused.Code == wire.CodeNotFound {
-		return hinted{fmt.Errorf("the server knows nothing of %s", printable(c.Deployment)), "shipbell ls lists the newest; a project's name works too"}
+		return hinted{fmt.Errorf("the server knows nothing of %s", printable(c.Deployment)), "a number, an id, or the name of a project; to search commits, messages and authors: shipbell ls -q " + quoted(printable(c.Deployment))}
 	}
 	if err != nil {
 		return c.explain(err)

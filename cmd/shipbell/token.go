@@ -86,12 +86,15 @@ func advise(w io.Writer, t shipbell.Token) error {
 	return err
 }
 
-// quoted is a name as a shell takes it.
-func quoted(name string) string {
-	if strings.Contains(name, " ") {
-		return "'" + name + "'"
+// quoted is a text as a shell takes it.
+func quoted(text string) string {
+	special := func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@", r)
 	}
-	return name
+	if text != "" && !strings.ContainsFunc(text, special) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 type tokenListCmd struct{ store }
