@@ -51,6 +51,16 @@ func (s server) client() (*remote.Client, error) {
 	return c, nil
 }
 
+// usedSetting names the setting that the token comes from; empty where there is none.
+func usedSetting() string {
+	for _, setting := range []string{tokenSetting, tokenSetting + "_FILE"} {
+		if os.Getenv(setting) != "" {
+			return setting
+		}
+	}
+	return ""
+}
+
 func (s server) address() string { return cmp.Or(s.Server, os.Getenv(serverSetting), localServer) }
 
 // explain adds to an error of the server what a person can do.
@@ -67,8 +77,8 @@ func (s server) explain(err error) error {
 	switch {
 	case refused.Status == http.StatusUnauthorized:
 		hint = "on the server: shipbell token make NAME --scope read; then set " + tokenSetting + " here"
-		if os.Getenv(tokenSetting) != "" || os.Getenv(tokenSetting+"_FILE") != "" {
-			hint = "the token in " + tokenSetting + " is wrong or revoked; on the server: shipbell token make NAME --scope read"
+		if setting := usedSetting(); setting != "" {
+			hint = "the token in " + setting + " is wrong or revoked; on the server: shipbell token make NAME --scope read"
 		}
 	case refused.Status == http.StatusForbidden && refused.Code == wire.CodeForbidden:
 		hint = "the token may not read; on the server: shipbell token make NAME --scope read"
