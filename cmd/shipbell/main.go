@@ -88,17 +88,29 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	if err != nil {
 		return fail(s, err, "this is a bug; please report it")
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = spelled(args)
 	command, err := parser.Parse(args)
 	if err != nil {
-		return usage(s, parser, args, err)
+		return usage(s, args, err)
 	}
 	if err := command.Run(); err != nil {
 		return explain(s, err)
 	}
 	return exitOK
+}
+
+// spelled returns arguments in the form that the grammar has. Everybody tries help and
+// --version, and neither is worth a line in the help of each command.
+func spelled(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // describeValue adds the environment variable and the default to a flag's help.
@@ -115,16 +127,27 @@ func describeValue(v *kong.Value) string {
 
 // usage answers arguments that cannot be understood. A build step must not fail
 // a build over them.
-func usage(s streams, k *kong.Kong, args []string, err error) int {
+func usage(s streams, args []string, err error) int {
 	hint := "shipbell --help"
-	if slices.ContainsFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == args[0] }) {
-		hint = "shipbell " + args[0] + " --help"
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		command := wrong.Context.Selected()
+		if hint = command.FullPath() + " --help"; lacks(command) {
+			hint = "shipbell " + command.Summary() + "; " + hint
+		}
 	}
 	fmt.Fprintf(s.err, "shipbell: %v\nhint: %s\n", err, hint)
 	if args[0] == "notify" && !isStrict(args) {
 		return exitOK
 	}
 	return exitUsage
+}
+
+// lacks reports whether a command was not given something that it cannot do without.
+// kong names only the first such thing.
+func lacks(command *kong.Node) bool {
+	return slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return f.Required && !f.Set }) ||
+		slices.ContainsFunc(command.Positional, func(p *kong.Positional) bool { return p.Required && !p.Set })
 }
 
 // isStrict finds --strict among arguments that could not be parsed.
