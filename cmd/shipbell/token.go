@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,6 +142,16 @@ func stampOr(t time.Time, word string) string {
 	return stamp(t)
 }
 
+// openAgain says what follows where no token is left to look with.
+const openAgain = `
+That was the last token to look with. Where the server listens on a loopback address and no Cloudflare Access is set,
+its dashboard and API are open again to everybody on its machine.
+hint: shipbell token make NAME --scope admin closes them
+`
+
+// looks reports whether a token is good to look with.
+func looks(t shipbell.Token) bool { return t.RevokedAt.IsZero() && t.Scope.Allows(shipbell.ScopeRead) }
+
 type tokenRevokeCmd struct {
 	store
 	Token string `arg:"" name:"name" help:"Name or id of the token, as shipbell token shows them."`
@@ -161,7 +172,14 @@ func (c tokenRevokeCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.out, "revoked %s (%s)\n", t.Name, t.ID)
+		if _, err = fmt.Fprintf(s.out, "revoked %s (%s)\n", t.Name, t.ID); err != nil || !t.Scope.Allows(shipbell.ScopeRead) {
+			return err
+		}
+		rest, err := l.Tokens(ctx)
+		if err != nil || slices.ContainsFunc(rest, looks) {
+			return err
+		}
+		_, err = fmt.Fprint(s.err, openAgain)
 		return err
 	})
 }
