@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -11,8 +12,11 @@ import (
 type demoCmd struct {
 	Keep      bool   `help:"Leave the server running afterwards, to push to, until Ctrl-C." xor:"what"`
 	Dashboard bool   `help:"Serve the dashboard of a made-up company instead, until Ctrl-C." xor:"what"`
-	Listen    string `help:"Address of that dashboard." default:"127.0.0.1:8790" placeholder:"HOST:PORT"`
+	Listen    string `help:"Address of that dashboard." fallback:"127.0.0.1:8790" placeholder:"HOST:PORT"`
 }
+
+// demoDashboard is where the dashboard is unless told otherwise.
+const demoDashboard = "127.0.0.1:8790"
 
 // Help says what runs, and shows an example.
 func (demoCmd) Help() string {
@@ -31,8 +35,11 @@ or to look at the dashboard with a month of deployments, and more every few seco
 
 // Run plays the demo.
 func (c demoCmd) Run(ctx context.Context, s streams) error {
+	if c.Listen != "" && !c.Dashboard {
+		return misused{errors.New("--listen is the address of the dashboard of --dashboard"), "shipbell demo --dashboard --listen " + quoted(printable(c.Listen)) + "; without --dashboard the demo takes a free port"}
+	}
 	if c.Dashboard {
-		err := demo.Dashboard(ctx, demo.Options{Out: s.out, Version: versionText()}, c.Listen)
+		err := demo.Dashboard(ctx, demo.Options{Out: s.out, Version: versionText()}, cmp.Or(c.Listen, demoDashboard))
 		if app.IsListenError(err) {
 			return hinted{err, "choose another address: --listen 127.0.0.1:8791"}
 		}

@@ -45,17 +45,15 @@ const (
 // Run prints the list.
 func (c lsCmd) Run(ctx context.Context, s streams) error {
 	if c.Number < 1 || c.Number > maxLs {
-		return hinted{fmt.Errorf("-n %d: not a number from 1 to %d", c.Number, maxLs), "shipbell ls --help"}
+		return misused{fmt.Errorf("-n %d: not a number from 1 to %d", c.Number, maxLs), "shipbell ls --help"}
+	}
+	params, err := c.params(c.Since, c.Until)
+	if err != nil {
+		return err
 	}
 	client, err := c.client()
 	if err != nil {
 		return err
-	}
-	params := c.params()
-	for name, value := range map[string]string{"since": c.Since, "until": c.Until} {
-		if value != "" {
-			params.Set(name, value)
-		}
 	}
 	list, err := collect(ctx, client, params, c.Number)
 	if err != nil {
@@ -139,15 +137,21 @@ func printList(p paper, list []wire.Deployment, now time.Time) error {
 			columns[i].cells = append(columns[i].cells, strings.TrimSpace(cell))
 		}
 	}
+	return printTable(p, columns, "STATUS", func(row int, text string) string { return p.status(text, list[row].Status, list[row].Frozen) })
+}
+
+// printTable prints columns within the paper, with one of them painted.
+func printTable(p paper, columns []column, painted string, paint func(row int, text string) string) error {
+	rows := len(columns[0].cells)
 	columns = fit(columns, p.columns)
 	var b strings.Builder
 	writeRow(&b, columns, func(c column) string { return c.title }, nil)
-	for row, d := range list {
+	for row := range rows {
 		writeRow(&b, columns, func(c column) string { return c.cells[row] }, func(c column, text string) string {
-			if c.title != "STATUS" {
+			if c.title != painted {
 				return text
 			}
-			return p.status(text, d.Status, d.Frozen)
+			return paint(row, text)
 		})
 	}
 	_, err := io.WriteString(p, b.String())

@@ -93,11 +93,12 @@ func TestChanges(t *testing.T) {
 		columns    int
 		want       string
 	}{
-		{wire.EventDeployment, `{"id":1,"project":"a","environment":"production","status":"success","commit":"abc123def","subject":"Add \u001b[2J it","author":"ada"}`, 0, "10:30:00  success      a  production  abc123d Add [2J it  ada"},
-		{wire.EventDeployment, `{"id":1,"project":"a","environment":"production","status":"success","commit":"abc123def","subject":"Add it"}`, 40, "10:30:00  success      a  production  a…"},
-		{wire.EventDeployment, `{"project":"a","environment":"staging","status":"announced","frozen":true}`, 0, "10:30:00  announced, frozen  a  staging"},
-		{wire.EventGone, `{"id":2,"into":1}`, 0, "10:30:00  gone         2 became part of 1"},
-		{wire.EventGone, `{"id":2}`, 0, "10:30:00  gone         2 was deleted"},
+		{wire.EventDeployment, `{"id":1,"project":"a","environment":"production","status":"announced","commit":"abc123def","subject":"Add \u001b[2J it","author":"ada"}`, 0, "2026-11-25 10:30:00Z  1      announced    a  production  abc123d Add [2J it  ada"},
+		{wire.EventDeployment, `{"id":1042,"project":"a","environment":"production","status":"success","commit":"abc123def","subject":"Add it","finishedAt":"2026-11-24T23:59:00+01:00"}`, 60, "2026-11-24 22:59:00Z  1042   success      a  production  ab…"},
+		{wire.EventDeployment, `{"id":1042,"project":"a","environment":"production","status":"failure","subject":"Add it","reason":"no \u001bbinding"}`, 0, "2026-11-25 10:30:00Z  1042   failure      a  production  no binding  Add it"},
+		{wire.EventDeployment, `{"id":1234567,"project":"a","environment":"staging","status":"announced","frozen":true}`, 0, "2026-11-25 10:30:00Z  1234567  announced, frozen  a  staging"},
+		{wire.EventGone, `{"id":2,"into":1}`, 0, "2026-11-25 10:30:00Z  2      gone         became part of 1"},
+		{wire.EventGone, `{"id":2}`, 0, "2026-11-25 10:30:00Z  2      gone         was deleted"},
 		{"of-a-later-version", `{}`, 0, ""},
 	} {
 		got, err := changeLine(paper{columns: c.columns}, remote.Event{Name: c.name, Data: []byte(c.data)}, now)
@@ -107,5 +108,29 @@ func TestChanges(t *testing.T) {
 	}
 	if _, err := changeLine(paper{}, remote.Event{Name: wire.EventDeployment, Data: []byte("x")}, now); err == nil {
 		t.Error("nonsense is taken")
+	}
+}
+
+// TestMistakes are told before any server is asked, as those of usage are.
+func TestMistakes(t *testing.T) {
+	for args, want := range map[string]string{
+		"ls -n 0":                      "-n 0: not a number from 1 to 1000",
+		"ls -n 1001":                   "-n 1001: not a number from 1 to 1000",
+		"ls --status foo":              "--status is not understood: foo",
+		"ls --since yesterday":         "--since is not understood: yesterday",
+		"ls --server foo":              "not an http or https address",
+		"ls --server ftp://foo":        "not an http or https address",
+		"tail --status foo":            "--status is not understood: foo",
+		"show 1 --server http://":      "not an http or https address",
+		"live --type lambda":           "--type is not understood: lambda",
+		"live --state live,broken":     "--state broken: not a state",
+		"live --server http://u:p@a.b": "not an http or https address",
+	} {
+		t.Setenv(serverSetting, "http://127.0.0.1:1")
+		var out, errs strings.Builder
+		code := run(t.Context(), strings.Fields(args), streams{out: &out, err: &errs})
+		if code != exitUsage || !strings.Contains(errs.String(), want) || !strings.Contains(errs.String(), "hint: ") {
+			t.Errorf("%s: code %d, %s", args, code, errs.String())
+		}
 	}
 }

@@ -52,6 +52,7 @@ type cli struct {
 	Notify  notifyCmd  `cmd:"" help:"Tell the server of a deployment, from a build step. Never fails the build."`
 	Demo    demoCmd    `cmd:"" help:"Show it all at work in 20 seconds, without any account."`
 	Ls      lsCmd      `cmd:"" help:"List deployments of a running server."`
+	Live    liveCmd    `cmd:"" help:"Show what is live where, what is going out and what failed."`
 	Show    showCmd    `cmd:"" help:"Show all that a running server knows of a deployment."`
 	Tail    tailCmd    `cmd:"" help:"Print what changes, as it changes."`
 	State   stateCmd   `cmd:"" help:"Show or import the ids that were announced."`
@@ -87,17 +88,29 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 	if err != nil {
 		return fail(s, err, "this is a bug; please report it")
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = spelled(args)
 	command, err := parser.Parse(args)
 	if err != nil {
-		return usage(s, parser, args, err)
+		return usage(s, args, err)
 	}
 	if err := command.Run(); err != nil {
 		return explain(s, err)
 	}
 	return exitOK
+}
+
+// spelled returns arguments in the form that the grammar has. Everybody tries help and
+// --version, and neither is worth a line in the help of each command.
+func spelled(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // describeValue adds the environment variable and the default to a flag's help.
@@ -114,16 +127,27 @@ func describeValue(v *kong.Value) string {
 
 // usage answers arguments that cannot be understood. A build step must not fail
 // a build over them.
-func usage(s streams, k *kong.Kong, args []string, err error) int {
+func usage(s streams, args []string, err error) int {
 	hint := "shipbell --help"
-	if slices.ContainsFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == args[0] }) {
-		hint = "shipbell " + args[0] + " --help"
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		command := wrong.Context.Selected()
+		if hint = command.FullPath() + " --help"; lacks(command) {
+			hint = "shipbell " + command.Summary() + "; " + hint
+		}
 	}
 	fmt.Fprintf(s.err, "shipbell: %v\nhint: %s\n", err, hint)
 	if args[0] == "notify" && !isStrict(args) {
 		return exitOK
 	}
 	return exitUsage
+}
+
+// lacks reports whether a command was not given something that it cannot do without.
+// kong names only the first such thing.
+func lacks(command *kong.Node) bool {
+	return slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return f.Required && !f.Set }) ||
+		slices.ContainsFunc(command.Positional, func(p *kong.Positional) bool { return p.Required && !p.Set })
 }
 
 // isStrict finds --strict among arguments that could not be parsed.
@@ -138,6 +162,12 @@ type hinted struct {
 }
 
 func (h hinted) Unwrap() error { return h.error }
+
+// misused is an error of the command line that kong cannot see.
+type misused struct {
+	error
+	hint string
+}
 
 // explain prints an error and what to do about it.
 func explain(s streams, err error) int {
@@ -156,6 +186,11 @@ func explain(s streams, err error) int {
 	var store *shipbell.StoreError
 	if errors.As(err, &store) {
 		return fail(s, err, store.Hint)
+	}
+	var m misused
+	if errors.As(err, &m) {
+		fail(s, err, m.hint)
+		return exitUsage
 	}
 	var h hinted
 	if errors.As(err, &h) {

@@ -45,6 +45,7 @@ func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestS
 		"healthy":  healthy,
 		"sqlite":   sqlite,
 		"spoil":    spoil,
+		"standing": standing,
 		"written":  written,
 	}
 	maps.Copy(commands, more)
@@ -234,6 +235,25 @@ func heard(ts *testscript.TestScript, neg bool, _ []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("Cloudflare was not asked: %s", text)
+		}
+	}
+}
+
+// standing TEXT waits until the list of projects holds the text.
+func standing(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: standing TEXT")
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		answer, err := http.Get(ts.Getenv("URL") + "/api/v1/projects")
+		ts.Check(err)
+		text, err := io.ReadAll(answer.Body)
+		ts.Check(errors.Join(err, answer.Body.Close()))
+		if strings.Contains(string(text), args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the projects do not hold %q: %s", args[0], text)
 		}
 	}
 }

@@ -46,9 +46,19 @@ func (s server) client() (*remote.Client, error) {
 	}
 	c, err := remote.New(remote.Options{URL: s.address(), Token: token, Version: versionText()})
 	if err != nil {
-		return nil, hinted{fmt.Errorf("the address of the server: %w", err), "such as --server https://bell.example.com, or " + serverSetting}
+		return nil, misused{fmt.Errorf("the address of the server: %w", err), "such as --server https://bell.example.com, or " + serverSetting}
 	}
 	return c, nil
+}
+
+// usedSetting names the setting that the token comes from; empty where there is none.
+func usedSetting() string {
+	for _, setting := range []string{tokenSetting, tokenSetting + "_FILE"} {
+		if os.Getenv(setting) != "" {
+			return setting
+		}
+	}
+	return ""
 }
 
 func (s server) address() string { return cmp.Or(s.Server, os.Getenv(serverSetting), localServer) }
@@ -67,15 +77,15 @@ func (s server) explain(err error) error {
 	switch {
 	case refused.Status == http.StatusUnauthorized:
 		hint = "on the server: shipbell token make NAME --scope read; then set " + tokenSetting + " here"
-		if os.Getenv(tokenSetting) != "" || os.Getenv(tokenSetting+"_FILE") != "" {
-			hint = "the token in " + tokenSetting + " is wrong or revoked; on the server: shipbell token make NAME --scope read"
+		if setting := usedSetting(); setting != "" {
+			hint = "the token in " + setting + " is wrong or revoked; on the server: shipbell token make NAME --scope read"
 		}
 	case refused.Status == http.StatusForbidden && refused.Code == wire.CodeForbidden:
 		hint = "the token may not read; on the server: shipbell token make NAME --scope read"
 	case refused.Code == wire.CodeAmbiguous:
 		hint = "take one of these numbers:"
 		for _, c := range refused.Candidates {
-			hint += fmt.Sprintf("\n  %d  %s  %s  %s", c.ID, printable(c.ShownID), printable(c.Project), c.Status)
+			hint += fmt.Sprintf("\n  %d  %s  %s  %s  %s  %s", c.ID, printable(c.ShownID), printable(c.Project), c.Type, printable(c.Environment), c.Status)
 		}
 	case hint == "":
 		hint = "is it a Shipbell server that answers at " + s.address() + "?"
@@ -94,17 +104,28 @@ type filter struct {
 	Search      string   `short:"q" placeholder:"TEXT" help:"Only those that hold this text: project, id, commit, message, author, branch, tag."`
 }
 
-func (f filter) params() url.Values {
+// params returns the parameters of the filter, for those that started between two
+// times where they are given. What the server would not understand
+// is a mistake of the command line.
+func (f filter) params(since, until string) (url.Values, error) {
 	v := make(url.Values)
 	for name, value := range map[string]string{
 		"project": f.Project, "type": f.Type, "environment": f.Environment, "status": strings.Join(f.Status, ","),
-		"author": f.Author, "branch": f.Branch, "q": f.Search,
+		"author": f.Author, "branch": f.Branch, "q": f.Search, "since": since, "until": until,
 	} {
 		if value != "" {
 			v.Set(name, value)
 		}
 	}
-	return v
+	_, err := shipbell.ParseFilter(v, time.Now())
+	if bad := new(shipbell.ParamError); errors.As(err, &bad) {
+		flag := bad.Param
+		if flag == "q" {
+			flag = "search"
+		}
+		return nil, misused{fmt.Errorf("--%s is not understood: %s", flag, printable(v.Get(bad.Param))), "it takes " + bad.Accepts}
+	}
+	return v, err
 }
 
 // paper is what a command prints on.
@@ -136,6 +157,11 @@ var statusColours = map[shipbell.Status]string{
 	shipbell.Canceled: "33", shipbell.Skipped: "33",
 }
 
+// stateColours are those of the states of projects.
+var stateColours = map[wire.ProjectState]string{
+	wire.ProjectFrozen: frozenColour, wire.ProjectFailing: "31", wire.ProjectUnderWay: "36", wire.ProjectLive: "32",
+}
+
 // frozenColour is that of a deployment with which production did not move.
 const frozenColour = "35"
 
@@ -145,6 +171,13 @@ func (p paper) status(text string, s shipbell.Status, frozen bool) string {
 	if frozen {
 		code = frozenColour
 	}
+	return p.paint(text, code)
+}
+
+// state paints the text of a project's state.
+func (p paper) state(text string, s wire.ProjectState) string { return p.paint(text, stateColours[s]) }
+
+func (p paper) paint(text, code string) string {
 	if !p.colour || code == "" {
 		return text
 	}

@@ -9,17 +9,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/remote"
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
 type showCmd struct {
 	server
-	Deployment string `arg:"" help:"Number of the deployment, one of its ids, the start of one, or the name of a project for its newest."`
+	Deployment string `arg:"" help:"Number of the deployment, one of its ids, the start of one, or the name of a project for its newest; id:TEXT for an id that is a number."`
 	JSON       bool   `name:"json" help:"Print the server's JSON."`
 }
 
@@ -45,10 +47,13 @@ func (c showCmd) Run(ctx context.Context, s streams) error {
 	d, raw, err := find(ctx, client, c.Deployment)
 	var refused *remote.Refused
 	if errors.As(err, &refused) && refused.Code == wire.CodeNotFound {
-		return hinted{fmt.Errorf("the server knows nothing of %s", printable(c.Deployment)), "shipbell ls lists the newest; a project's name works too"}
+		return hinted{fmt.Errorf("the server knows nothing of %s", printable(c.Deployment)), "a number, an id, or the name of a project; to search commits, messages and authors: shipbell ls -q " + quoted(printable(c.Deployment))}
 	}
 	if err != nil {
 		return c.explain(err)
+	}
+	if other := namesake(ctx, client, c.Deployment, d.ID); other != "" {
+		fmt.Fprintf(s.err, "shipbell: %s is the number of this deployment, and the id of another, %s\nhint: shipbell show id:%s shows the other\n", c.Deployment, other, c.Deployment)
 	}
 	if c.JSON {
 		return printJSON(s.out, raw)
@@ -69,6 +74,27 @@ func find(ctx context.Context, client *remote.Client, name string) (wire.Detail,
 		return d, raw, err
 	}
 	return client.Deployment(ctx, strconv.FormatInt(int64(newest.Deployments.Deployments[0].ID), 10))
+}
+
+// namesake names another deployment than that of a number which has the number as
+// its id; empty where there is none.
+func namesake(ctx context.Context, client *remote.Client, number string, shown shipbell.DeploymentID) string {
+	if _, err := strconv.ParseInt(number, 10, 64); err != nil {
+		return ""
+	}
+	d, _, err := client.Deployment(ctx, "id:"+number)
+	all := []wire.Brief{d.Brief}
+	if refused := new(remote.Refused); errors.As(err, &refused) {
+		all = refused.Candidates
+	}
+	for _, b := range all {
+		// Of one with an id that only starts so nobody asked.
+		exact := b.ShownID == number || slices.ContainsFunc(d.Keys, func(k wire.Key) bool { return k.ID == number })
+		if exact && b.ID != shown {
+			return fmt.Sprintf("%d of %s (%s)", b.ID, printable(b.Project), printable(b.Environment))
+		}
+	}
+	return ""
 }
 
 // printDetail prints a deployment, a block for each question.

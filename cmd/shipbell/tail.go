@@ -22,7 +22,7 @@ type tailCmd struct {
 func (tailCmd) Help() string {
 	return askHelp + `
 
-Prints a line for each change as it happens, until it is stopped. When the connection breaks it comes back and prints what was missed. With --json it says with the event "here" that it is connected.
+Prints a line for each change as it happens, until it is stopped: the time in UTC, when the deployment ended or else when the change was heard; its number, for shipbell show NUMBER; its status, where it went, why it failed, what was changed and by whom. When the connection breaks it comes back and prints what was missed. With --json it says with the event "here" that it is connected.
 
 Examples:
 
@@ -33,13 +33,17 @@ Examples:
 
 // Run prints what changes until ctx is done.
 func (c tailCmd) Run(ctx context.Context, s streams) error {
+	params, err := c.params("", "")
+	if err != nil {
+		return err
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	p := paperOf(s.out)
 	lost := false
-	err = client.Follow(ctx, c.params(), remote.Watch{
+	err = client.Follow(ctx, params, remote.Watch{
 		Tell: func(e remote.Event) error {
 			if lost {
 				lost = false
@@ -81,41 +85,57 @@ func (c tailCmd) print(p paper, s streams, e remote.Event, now time.Time) error 
 	return err
 }
 
-// statusRoom is the width of the longest status.
-const statusRoom = 11
+const (
+	// numberRoom is the width of a number that is not among the longest.
+	numberRoom = 5
+	// statusRoom is the width of the longest status.
+	statusRoom = 11
+)
 
 // changeLine is a change in a line that is no longer than the paper; empty for what
-// this version does not know.
-func changeLine(p paper, e remote.Event, now time.Time) (string, error) {
-	at := now.Format(time.TimeOnly)
+// this version does not know. Its time is when the deployment ended, or else when the
+// change was heard.
+func changeLine(p paper, e remote.Event, heard time.Time) (string, error) {
 	switch e.Name {
 	case wire.EventDeployment:
 		var d wire.Brief
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			return "", err
 		}
+		at := heard
+		if !d.FinishedAt.IsZero() {
+			at = d.FinishedAt
+		}
 		status := statusText(d)
-		rest := []string{printable(d.Project), printable(d.Environment)}
-		for _, word := range []string{strings.TrimSpace(short(d.Commit) + " " + printable(d.Subject)), printable(d.Author)} {
-			if word != "" {
-				rest = append(rest, word)
-			}
-		}
-		space := strings.Repeat(" ", max(statusRoom-len(status), 0))
-		text := strings.Join(rest, "  ")
+		before := fmt.Sprintf("%sZ  %-*d  ", stamp(at), numberRoom, d.ID)
+		space := strings.Repeat(" ", max(statusRoom-len(status), 0)+gap)
+		text := strings.Join(changeWords(d), "  ")
 		if p.columns > 0 {
-			text = terminal.Cut(text, max(p.columns-len(at)-len(status)-len(space)-2*gap, 1))
+			text = terminal.Cut(text, max(p.columns-len(before)-len(status)-len(space), 1))
 		}
-		return at + "  " + p.status(status, d.Status, d.Frozen) + space + "  " + text, nil
+		return before + p.status(status, d.Status, d.Frozen) + space + text, nil
 	case wire.EventGone:
 		var g wire.Gone
 		if err := json.Unmarshal(e.Data, &g); err != nil {
 			return "", err
 		}
-		if g.Into == 0 {
-			return fmt.Sprintf("%s  gone         %d was deleted", at, g.ID), nil
+		what := "was deleted"
+		if g.Into != 0 {
+			what = fmt.Sprintf("became part of %d", g.Into)
 		}
-		return fmt.Sprintf("%s  gone         %d became part of %d", at, g.ID, g.Into), nil
+		return fmt.Sprintf("%sZ  %-*d  %-*s  %s", stamp(heard), numberRoom, g.ID, statusRoom, "gone", what), nil
 	}
 	return "", nil
+}
+
+// changeWords are what a line tells beside time, number and status. Why it failed
+// comes before what was changed: there may not be room for both.
+func changeWords(d wire.Brief) []string {
+	words := []string{printable(d.Project), printable(d.Environment)}
+	for _, word := range []string{d.Reason, short(d.Commit) + " " + d.Subject, d.Author} {
+		if word = strings.TrimSpace(printable(word)); word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
 }

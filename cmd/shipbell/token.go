@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,12 +87,15 @@ func advise(w io.Writer, t shipbell.Token) error {
 	return err
 }
 
-// quoted is a name as a shell takes it.
-func quoted(name string) string {
-	if strings.Contains(name, " ") {
-		return "'" + name + "'"
+// quoted is a text as a shell takes it.
+func quoted(text string) string {
+	special := func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@", r)
 	}
-	return name
+	if text != "" && !strings.ContainsFunc(text, special) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 type tokenListCmd struct{ store }
@@ -138,6 +142,16 @@ func stampOr(t time.Time, word string) string {
 	return stamp(t)
 }
 
+// openAgain says what follows where no token is left to look with.
+const openAgain = `
+That was the last token to look with. Where the server listens on a loopback address and no Cloudflare Access is set,
+its dashboard and API are open again to everybody on its machine.
+hint: shipbell token make NAME --scope admin closes them
+`
+
+// looks reports whether a token is good to look with.
+func looks(t shipbell.Token) bool { return t.RevokedAt.IsZero() && t.Scope.Allows(shipbell.ScopeRead) }
+
 type tokenRevokeCmd struct {
 	store
 	Token string `arg:"" name:"name" help:"Name or id of the token, as shipbell token shows them."`
@@ -158,7 +172,14 @@ func (c tokenRevokeCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.out, "revoked %s (%s)\n", t.Name, t.ID)
+		if _, err = fmt.Fprintf(s.out, "revoked %s (%s)\n", t.Name, t.ID); err != nil || !t.Scope.Allows(shipbell.ScopeRead) {
+			return err
+		}
+		rest, err := l.Tokens(ctx)
+		if err != nil || slices.ContainsFunc(rest, looks) {
+			return err
+		}
+		_, err = fmt.Fprint(s.err, openAgain)
 		return err
 	})
 }

@@ -56,6 +56,12 @@ func (a *API) replay(q query) (any, error) {
 	if err := readBody(q, &body); err != nil {
 		return nil, err
 	}
+	if body.Channels != nil && len(body.Channels) == 0 {
+		// A program that found none does not mean all.
+		r := refuse(http.StatusBadRequest, wire.CodeInvalidJSON, "No channel is named", "leave channels out for all of them; accepted: "+words(a.Channels))
+		r.Field = "channels"
+		return nil, r
+	}
 	for _, c := range body.Channels {
 		if !slices.Contains(a.Channels, c) {
 			r := refuse(http.StatusBadRequest, wire.CodeUnknownChannel, "No such channel", "accepted: "+words(a.Channels))

@@ -78,6 +78,7 @@ type Options struct {
 // API answers programs. Make one with New.
 type API struct {
 	Options
+	started  time.Time
 	readers  atomic.Int64
 	stopping context.Context // done when streams must end
 	stop     context.CancelFunc
@@ -94,7 +95,7 @@ func New(o Options) *API {
 	if o.Still == nil {
 		o.Still = func(*http.Request) bool { return true }
 	}
-	a := &API{Options: o}
+	a := &API{Options: o, started: o.Now().UTC().Truncate(time.Second)}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	return a
 }

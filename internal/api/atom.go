@@ -95,10 +95,12 @@ func (a *API) feedOf(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	base, filter := a.base(r), v.Encode()
+	v.Del(paramLimit)
+	pages := base + "/deployments" + asQuery(v.Encode())
 	o := atomFeed{
-		ID: tag(instance, "feed"), Title: "Deployments", Updated: time.Unix(0, 0).UTC(), Author: atomAuthor{"Shipbell"},
+		ID: tag(instance, "feed"), Title: "Deployments", Author: atomAuthor{"Shipbell"},
 		Software: atomMaker{a.Version, "Shipbell"},
-		Links:    []atomLink{{"self", "application/atom+xml", base + "/feed.atom" + asQuery(filter)}, {"alternate", "text/html", base + "/deployments"}},
+		Links:    []atomLink{{"self", "application/atom+xml", base + "/feed.atom" + asQuery(filter)}, {"alternate", "text/html", pages}},
 	}
 	if filter != "" {
 		o.ID, o.Title = tag(instance, "feed?"+filter), "Deployments: "+described(f)
@@ -109,6 +111,9 @@ func (a *API) feedOf(r *http.Request) ([]byte, error) {
 			o.Updated = item.Updated
 		}
 		o.Entries = append(o.Entries, item)
+	}
+	if len(o.Entries) == 0 {
+		o.Updated = a.started // it must say some time, and one that stays
 	}
 	body, err := xml.MarshalIndent(o, "", " ")
 	return append([]byte(xml.Header), append(body, '\n')...), err
@@ -129,7 +134,7 @@ func described(f shipbell.Filter) string {
 			words = append(words, strings.ReplaceAll(value, ",", ", "))
 		}
 	}
-	return cmp.Or(strings.Join(words, " · "), "a time")
+	return cmp.Or(render.Text(strings.Join(words, " · ")), "a time")
 }
 
 func entry(instance, base string, d shipbell.Deployment) atomItem {
@@ -139,8 +144,8 @@ func entry(instance, base string, d shipbell.Deployment) atomItem {
 		Links:   []atomLink{{"alternate", "text/html", base + "/deployments/" + number}},
 		Content: atomText{"text", render.Message(d).Plain()},
 	}
-	if d.Author != "" {
-		item.Author = &atomAuthor{d.Author}
+	if name := render.Text(d.Author); name != "" {
+		item.Author = &atomAuthor{name}
 	}
 	if u := render.WebAddress(d.URL); u != "" {
 		item.Links = append(item.Links, atomLink{Rel: "related", Href: u})
@@ -183,7 +188,7 @@ func headline(d shipbell.Deployment) string {
 	if what := strings.TrimSpace(short(d.Commit) + " " + cut(render.Subject(d.CommitMessage), maxSubject)); what != "" {
 		text += " – " + what
 	}
-	return text
+	return render.Text(text)
 }
 
 // shortHash is how much of a commit hash people read.

@@ -106,6 +106,9 @@ func TestFeed(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	p = f.parse(f.ask(http.MethodGet, "/feed.atom?status=announced&limit=10&q=%22%3E%0a", ""))
+	if p.Updated[0] != "2026-11-25T10:30:00Z" || p.Links[1].Href != "http://example.com/deployments?q=%22%3E%0A&status=announced" {
+		t.Errorf("an empty feed of a filter: %+v", p)
+	}
 	if len(p.Entries) != 0 || p.ID[0] != "tag:a1b2.shipbell.invalid,2026:feed?limit=10&q=%22%3E%0A&status=announced" {
 		t.Errorf("%+v", p)
 	}
@@ -137,6 +140,26 @@ func TestHostileValuesInTheFeed(t *testing.T) {
 	}
 	if p := f.parse(f.ask(http.MethodGet, "/feed.atom", "")); len(p.Entries) != len(hostile) {
 		t.Errorf("%d entries", len(p.Entries))
+	}
+}
+
+// TestControlCharactersInTitles: they are left out, as everywhere.
+func TestControlCharactersInTitles(t *testing.T) {
+	f := newFixture(t)
+	f.record(func(e *shipbell.Event) {
+		e.Environment, e.CommitMessage, e.Author = "sta\x1bging", "evil\x1b[31mred \u202ethis", "a\x07da"
+	})
+	body, err := io.ReadAll(f.ask(http.MethodGet, "/feed.atom", "").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>api-service (staging): announced – abababa evil[31mred this</title>", "<name>ada</name>"} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %s in %s", want, body)
+		}
+	}
+	if strings.ContainsAny(string(body), "\ufffd\u202e\x1b") {
+		t.Errorf("control characters left a trace: %s", body)
 	}
 }
 

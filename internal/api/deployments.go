@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -64,31 +65,29 @@ func (a *API) getDeployment(q query) (any, error) {
 // candidates is how many deployments an ambiguous id is answered with.
 const candidates = 5
 
+// idMark stands before an id that is not to be taken for a number.
+const idMark = "id:"
+
 // find returns the deployment that a path names: by its number, or else by one of
 // its ids, or the start of one.
 func (a *API) find(q query) (ledger.Story, error) {
-	ctx, text := q.Context(), q.PathValue("id")
+	text := q.PathValue("id")
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
-		s, err := a.Ledger.Deployment(ctx, shipbell.DeploymentID(n))
+		s, err := a.Ledger.Deployment(q.Context(), shipbell.DeploymentID(n))
 		if !errors.Is(err, shipbell.ErrNotFound) {
 			return s, err
 		}
 	}
-	if len(text) > shipbell.MaxKeyLength {
-		return ledger.Story{}, unknownDeployment()
+	stories, err := a.withID(q.Context(), strings.TrimPrefix(text, idMark))
+	if err == nil && len(stories) == 0 && strings.HasPrefix(text, idMark) {
+		stories, err = a.withID(q.Context(), text) // it may be a part of the id
 	}
-	stories, err := a.Ledger.Search(ctx, text, candidates)
-	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
+	switch {
+	case err != nil:
 		return ledger.Story{}, err
-	}
-	// The name of a project is no id of a deployment.
-	stories = slices.DeleteFunc(stories, func(s ledger.Story) bool {
-		return !slices.ContainsFunc(s.Deployment.Keys, func(k shipbell.Key) bool { return strings.HasPrefix(k.ID, text) })
-	})
-	switch len(stories) {
-	case 0:
+	case len(stories) == 0:
 		return ledger.Story{}, unknownDeployment()
-	case 1:
+	case len(stories) == 1:
 		return stories[0], nil
 	}
 	r := refuse(http.StatusConflict, wire.CodeAmbiguous, "Several deployments have such an id", "use the number of one of the candidates")
@@ -98,6 +97,21 @@ func (a *API) find(q query) (ledger.Story, error) {
 	return ledger.Story{}, r
 }
 
+// withID returns the deployments with an id, or else those with one that starts so.
+func (a *API) withID(ctx context.Context, text string) ([]ledger.Story, error) {
+	if text == "" || len(text) > shipbell.MaxKeyLength {
+		return nil, nil
+	}
+	stories, err := a.Ledger.Search(ctx, text, candidates)
+	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
+		return nil, err
+	}
+	// The name of a project is no id of a deployment.
+	return slices.DeleteFunc(stories, func(s ledger.Story) bool {
+		return !slices.ContainsFunc(s.Deployment.Keys, func(k shipbell.Key) bool { return strings.HasPrefix(k.ID, text) })
+	}), nil
+}
+
 func unknownDeployment() error {
-	return refuse(http.StatusNotFound, wire.CodeNotFound, "No such deployment", "a number, a known id, or the start of one; GET /api/v1/deployments lists all")
+	return refuse(http.StatusNotFound, wire.CodeNotFound, "No such deployment", "a number, a known id, or the start of one, with id: before it where it looks like a number; GET /api/v1/deployments lists all")
 }

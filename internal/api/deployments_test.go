@@ -120,18 +120,41 @@ func TestDeploymentByAnyOfItsNames(t *testing.T) {
 	}
 }
 
+// TestIDThatLooksLikeANumber: the number goes first, and the mark leads to the id.
+func TestIDThatLooksLikeANumber(t *testing.T) {
+	f := newFixture(t)
+	first := f.record(nil)
+	second := f.record(func(e *shipbell.Event) { e.Keys[0].ID = fmt.Sprint(int64(first)) })
+	third := f.record(func(e *shipbell.Event) { e.Keys[0].ID = "id:odd" })
+	for name, want := range map[string]shipbell.DeploymentID{
+		"1": first, "id:1": second, "id%3A1": second, "id:build-001": first, "id:build": first, "id:odd": third, "id:id:odd": third,
+	} {
+		d := read[wire.Detail](f, f.ask(http.MethodGet, "/api/v1/deployments/"+name, ""), http.StatusOK)
+		if d.ID != want {
+			t.Errorf("%s leads to %d, want %d", name, d.ID, want)
+		}
+	}
+	for _, name := range []string{"id:2", "id:999"} {
+		f.refused(f.ask(http.MethodGet, "/api/v1/deployments/"+name, ""), http.StatusNotFound, wire.CodeNotFound)
+	}
+	read[wire.Deployment](f, f.ask(http.MethodPost, "/api/v1/deployments/id:1/silence", ""), http.StatusOK)
+	if d := read[wire.Detail](f, f.ask(http.MethodGet, "/api/v1/deployments/2", ""), http.StatusOK); !d.Silenced {
+		t.Error("the act did not meet the deployment with the id")
+	}
+}
+
 func TestDetailTellsAll(t *testing.T) {
 	f := newFixture(t)
 	f.record(func(e *shipbell.Event) { e.Status, e.Keys[0].ID, e.Commit = shipbell.Success, "before", "" })
 	id := f.record(nil)
 	f.record(func(e *shipbell.Event) {
-		e.Source, e.Keys[0].ID, e.Status, e.Error, e.Log = shipbell.SourceExec, "build-002", shipbell.Failure, "no", "line 1\nline 2"
+		e.Source, e.Keys[0].ID, e.Status, e.Error, e.Log = shipbell.SourceExec, "build-002", shipbell.Failure, "no\nmore", "line 1\nline 2"
 		e.URL, e.LogURL = "javascript:alert(1)", "https://user:secret@example.com/"
 		e.DashboardURL = "https://dash.cloudflare.com/a"
 	})
 	d := read[wire.Detail](f, f.ask(http.MethodGet, fmt.Sprint("/api/v1/deployments/", int64(id)), ""), http.StatusOK)
 	switch {
-	case d.Status != shipbell.Failure || d.TookSeconds != 60 || d.Error != "no" || d.Log != "line 1\nline 2":
+	case d.Status != shipbell.Failure || d.TookSeconds != 60 || d.Error != "no\nmore" || d.Reason != "no" || d.Log != "line 1\nline 2":
 		t.Errorf("the outcome is missing: %+v", d.Deployment)
 	case d.Subject != "Add JWT authentication" || d.CommitMessage != "Add JWT authentication\n\nAnd more":
 		t.Errorf("the commit is missing: %q, %q", d.Subject, d.CommitMessage)

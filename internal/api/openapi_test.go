@@ -124,7 +124,7 @@ var parameters = map[string]object{
 	"limit":       {"description": "How many at most.", "schema": object{"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
 	"path type":   {"description": "worker or pages", "schema": object{"type": "string", "enum": []any{"worker", "pages", "page"}}},
 	"path name":   {"description": "The name of the project, percent-encoded where it needs to be.", "schema": object{"type": "string"}},
-	"path id":     {"description": "The number of the deployment, one of its ids, or the start of one; of a lane, its channel.", "schema": object{"type": "string"}},
+	"path id":     {"description": "The number of the deployment, one of its ids, or the start of one; id:TEXT is never a number. Of a lane, its channel.", "schema": object{"type": "string"}},
 }
 
 // statusOf is the HTTP status that comes with a code.
@@ -182,6 +182,29 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 	}
 }
 
+// TestAnswersThatStillHold: each path that the document says so of answers 304 to who
+// has its answer, and no other.
+func TestAnswersThatStillHold(t *testing.T) {
+	f := newFixture(t)
+	f.record(func(e *shipbell.Event) { e.Status = shipbell.Success })
+	f.withBoard()
+	document := read[object](f, f.ask(http.MethodGet, "/api/v1/openapi.json", ""), http.StatusOK)
+	path := strings.NewReplacer("/deployments/{id}", "/deployments/1", "{type}", "worker", "/badge/{type}/{name}", "/badge/worker/api-service.svg", "{name}", "api-service")
+	for name, item := range document["paths"].(object) {
+		get, ok := item.(object)["get"].(object)
+		if !ok || name == "/api/v1/events" {
+			continue
+		}
+		_, documented := get["responses"].(object)["304"]
+		target := path.Replace(name)
+		tag := f.ask(http.MethodGet, target, "").Header.Get("ETag")
+		again := f.ask(http.MethodGet, target, "", "If-None-Match", tag)
+		if holds := tag != "" && again.StatusCode == http.StatusNotModified; holds != documented {
+			t.Errorf("%s: ETag %q, then status %d; the document says %v", target, tag, again.StatusCode, documented)
+		}
+	}
+}
+
 func makeDocument(t *testing.T) object {
 	s := newSchemas(t)
 	paths := object{}
@@ -207,9 +230,12 @@ func makeDocument(t *testing.T) object {
 			"title": "Shipbell", "version": "1",
 			"description": "What is live where, and how it came there. Fields may be added; none changes its name, its type or its meaning.",
 		},
-		"servers":    []any{object{"url": "/"}},
-		"paths":      paths,
-		"components": object{"schemas": s.all, "securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}}},
+		"servers": []any{object{"url": "/"}},
+		"paths":   paths,
+		"components": object{"schemas": s.all, "securitySchemes": object{
+			"token": object{"type": "http", "scheme": "bearer", "description": "A named token."},
+			"basic": object{"type": "http", "scheme": "basic", "description": "The token as the password, with any user, for programs that know nothing else, such as feed readers."},
+		}},
 	}
 }
 
@@ -231,10 +257,15 @@ func (s *schemaMaker) operation(r access.Route, o operation) object {
 		answer["application/json"] = object{"schema": s.of(reflect.TypeOf(o.answer))}
 	}
 	responses := object{"200": object{"description": "Done.", "content": answer}}
+	if r.Method == http.MethodGet && o.answer != "text/event-stream" {
+		params = append(params, object{"name": "If-None-Match", "in": "header", "description": "The ETag of the answer that the reader has.", "schema": object{"type": "string"}})
+		responses["200"] = with(responses["200"].(object), object{"headers": object{"ETag": object{"description": "What tells this answer from another.", "schema": object{"type": "string"}}}})
+		responses["304"] = object{"description": "The answer that the reader has still holds. There is no body."}
+	}
 	codes := slices.Clone(o.codes)
 	security := []any{}
 	if r.Need != shipbell.ScopeNone {
-		security = []any{object{"token": []any{}}}
+		security = []any{object{"token": []any{}}, object{"basic": []any{}}}
 		codes = append(codes, wire.CodeUnknownParameter, wire.CodeStoreUnavailable, wire.CodeUnauthorized, wire.CodeForbidden, wire.CodeTooManyTokens, wire.CodeAccessUnknown)
 		if r.Method != http.MethodGet {
 			codes = append(codes, wire.CodeCrossOrigin)

@@ -12,7 +12,8 @@ import (
 	"github.com/shipbell/shipbell/internal/wire"
 )
 
-// maxSubject bounds the subject of a commit where many are told, in bytes.
+// maxSubject bounds the subject of a commit, and the reason of a failure, where many
+// are told, in bytes.
 const maxSubject = 120
 
 // cut returns at most n bytes of a text, whole characters.
@@ -31,7 +32,7 @@ func brief(d shipbell.Deployment) wire.Brief {
 		ID: d.ID, Revision: d.Revision, ShownID: d.ShownID,
 		Type: d.Type, Project: d.Project, Environment: cmp.Or(d.Environment, shipbell.Production), Status: d.Status,
 		Frozen: d.Frozen(), Branch: d.Branch, Commit: d.Commit, Subject: cut(render.Subject(d.CommitMessage), maxSubject),
-		Author: d.Author, StartedAt: d.StartedAt.UTC(), FinishedAt: utc(d.FinishedAt),
+		Author: d.Author, Reason: cut(render.Subject(d.Error), maxSubject), StartedAt: d.StartedAt.UTC(), FinishedAt: utc(d.FinishedAt),
 	}
 }
 

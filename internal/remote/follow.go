@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -81,6 +82,15 @@ func hopeless(err error) bool {
 	return errors.As(err, &r) && r.Status < 500 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout
 }
 
+// Ended says that a stream came to its end: a server that stops ends all, and one
+// whose token is not good any more.
+type Ended struct{ URL string }
+
+// Error returns the reason.
+func (e *Ended) Error() string {
+	return fmt.Sprintf("the server at %s went away or ended the stream", e.URL)
+}
+
 // stream is what lasts from one connection to the next.
 type stream struct {
 	client  *Client
@@ -117,9 +127,11 @@ func (s *stream) read(ctx context.Context) error {
 			return s.ended
 		}
 	}
-	err = lines.Err()
-	if err == nil {
-		err = io.ErrUnexpectedEOF
+	switch err = lines.Err(); {
+	case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
+		return &Ended{URL: s.client.base.Redacted()}
+	case ctx.Err() != nil:
+		err = fmt.Errorf("not a sign of it for %v", silence)
 	}
 	return s.client.unreachable(err)
 }

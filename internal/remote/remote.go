@@ -130,6 +130,30 @@ func (c *Client) Deployment(ctx context.Context, id string) (wire.Detail, json.R
 	return d, text, err
 }
 
+// ProjectPage is a part of the list of projects, as it came and as it was read.
+type ProjectPage struct {
+	wire.Projects
+	Raw []json.RawMessage
+}
+
+// Projects returns how the projects that pass the filter of the parameters are in
+// each environment.
+func (c *Client) Projects(ctx context.Context, params url.Values) (ProjectPage, error) {
+	var p ProjectPage
+	text, err := c.get(ctx, "/api/v1/projects", params)
+	if err != nil {
+		return p, err
+	}
+	var raw struct {
+		Projects []json.RawMessage `json:"projects"`
+	}
+	if err := errors.Join(json.Unmarshal(text, &p.Projects), json.Unmarshal(text, &raw)); err != nil {
+		return p, c.strange(err)
+	}
+	p.Raw = raw.Projects
+	return p, nil
+}
+
 // strange is about an answer that is none of this API.
 func (c *Client) strange(err error) error {
 	return &Unreachable{URL: c.base.Redacted(), Err: fmt.Errorf("what answers there is no Shipbell of this kind: %w", err)}

@@ -51,6 +51,8 @@ func TestListAndDeployment(t *testing.T) {
 			fmt.Fprintf(w, `{"deployments":[{"id":7,"new":%q}],"next":"n"}`, r.URL.RawQuery)
 		case "/below/api/v1/deployments/a%2Fb%20c":
 			_, _ = io.WriteString(w, `{"id":8}`)
+		case "/below/api/v1/projects":
+			_, _ = io.WriteString(w, `{"projects":[{"project":"a","new":1}],"next":"n"}`)
 		default:
 			t.Error(r.URL)
 		}
@@ -60,6 +62,10 @@ func TestListAndDeployment(t *testing.T) {
 	p, err := c.List(t.Context(), url.Values{"project": {"a&b"}})
 	if err != nil || p.Next != "n" || p.Deployments.Deployments[0].ID != 7 || string(p.Raw[0]) != `{"id":7,"new":"project=a%26b"}` {
 		t.Errorf("%+v, %v", p, err)
+	}
+	all, err := c.Projects(t.Context(), nil)
+	if err != nil || all.Next != "n" || all.Projects.Projects[0].Project != "a" || string(all.Raw[0]) != `{"project":"a","new":1}` {
+		t.Errorf("%+v, %v", all, err)
 	}
 	d, raw, err := c.Deployment(t.Context(), "a/b c")
 	if err != nil || d.ID != 8 || string(raw) != `{"id":8}` {
@@ -159,6 +165,7 @@ type collector struct {
 	mu   sync.Mutex
 	told []string
 	lost []time.Duration
+	why  []error
 }
 
 func (c *collector) watch() remote.Watch {
@@ -169,10 +176,10 @@ func (c *collector) watch() remote.Watch {
 			c.told = append(c.told, e.ID+" "+e.Name+" "+string(e.Data))
 			return nil
 		},
-		Lost: func(_ error, wait time.Duration) {
+		Lost: func(err error, wait time.Duration) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.lost = append(c.lost, wait)
+			c.lost, c.why = append(c.lost, wait), append(c.why, err)
 		},
 	}
 }
@@ -230,6 +237,9 @@ func TestFollowTakesUpWhereItBroke(t *testing.T) {
 		}
 		if want := []string{"", "1-1", "2-1", "2-1"}; !slices.Equal(asked, want) {
 			t.Errorf("asked from %q", asked)
+		}
+		if !errors.As(got.why[0], new(*remote.Ended)) || !strings.Contains(fmt.Sprint(got.why[1]), "not a sign of it for 45s") {
+			t.Errorf("lost for %q", got.why)
 		}
 		if n := len(got.lost); n < 5 || n > 20 {
 			t.Errorf("%d attempts: %v", n, got.lost)

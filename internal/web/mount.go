@@ -68,7 +68,11 @@ func (s *Server) Handler() http.Handler {
 				s.Explain(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped, or from another version.")
 				return
 			}
-			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: "POST /notify, GET /state, GET /health"})
+			hint := "POST /notify, GET /state, GET /health"
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				hint = "GET /api/v1/openapi.json has all paths of the API"
+			}
+			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: hint})
 		})
 	}
 	return s.guard(mux)

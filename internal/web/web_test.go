@@ -137,6 +137,7 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/notify", ``, `405 {"error":"Method not allowed","code":"method_not_allowed","hint":"use POST"}`},
 		{"POST", "/state", ``, `405 {"error":"Method not allowed","code":"method_not_allowed","hint":"use GET"}`},
 		{"DELETE", "/health", ``, `405 {"error":"Method not allowed","code":"method_not_allowed","hint":"use GET"}`},
+		{"GET", "/api/v1/deploymnts", ``, `404 {"error":"Not found","code":"not_found","hint":"GET /api/v1/openapi.json has all paths of the API"}`},
 		{"GET", "/elsewhere", ``, `404 {"error":"Not found","code":"not_found","hint":"POST /notify, GET /state, GET /health"}`},
 	} {
 		w := f.do(test.method, test.path, "Bearer "+token, test.body)

@@ -27,8 +27,10 @@ type Brief struct {
 	Branch string `json:"branch,omitempty"`
 	Commit string `json:"commit,omitempty"`
 	// Subject is the first line of the commit's message, of a long one the start.
-	Subject    string    `json:"subject,omitempty"`
-	Author     string    `json:"author,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Author  string `json:"author,omitempty"`
+	// Reason is the first line of what went wrong, of a long one the start.
+	Reason     string    `json:"reason,omitempty"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt,omitzero"`
 }
@@ -324,8 +326,9 @@ type Tokens struct {
 	Tokens []Token `json:"tokens"`
 }
 
-// Replay is the body of a replay; all channels where it is empty.
+// Replay is the body of a replay.
 type Replay struct {
+	// Channels are those that post it, at least one; left out for all.
 	Channels []shipbell.ChannelID `json:"channels,omitempty"`
 }
 
