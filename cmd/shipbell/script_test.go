@@ -42,10 +42,9 @@ func runScripts(t *testing.T, dir string, more map[string]func(*testscript.TestS
 		"deploy":   deploy,
 		"edited":   edited,
 		"heard":    heard,
-		"healthy":  healthy,
 		"sqlite":   sqlite,
 		"spoil":    spoil,
-		"standing": standing,
+		"shows":    shows,
 		"written":  written,
 	}
 	maps.Copy(commands, more)
@@ -239,40 +238,21 @@ func heard(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 }
 
-// standing TEXT waits until the list of projects holds the text.
-func standing(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: standing TEXT")
+// shows PATH TEXT waits until what the server answers there holds the text.
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shows PATH TEXT")
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		answer, err := http.Get(ts.Getenv("URL") + "/api/v1/projects")
+		answer, err := http.Get(ts.Getenv("URL") + args[0])
 		ts.Check(err)
 		text, err := io.ReadAll(answer.Body)
 		ts.Check(errors.Join(err, answer.Body.Close()))
-		if strings.Contains(string(text), args[0]) {
+		if strings.Contains(string(text), args[1]) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("the projects do not hold %q: %s", args[0], text)
-		}
-	}
-}
-
-// healthy waits until the server is.
-func healthy(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: healthy")
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		answer, err := http.Get(ts.Getenv("URL") + "/health")
-		ts.Check(err)
-		text, err := io.ReadAll(answer.Body)
-		ts.Check(errors.Join(err, answer.Body.Close()))
-		if answer.StatusCode == http.StatusOK {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("not healthy: %s", text)
+			ts.Fatalf("%s does not show %q: %s", args[0], args[1], text)
 		}
 	}
 }
