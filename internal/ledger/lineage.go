@@ -9,15 +9,14 @@ import (
 	"github.com/shipbell/shipbell"
 )
 
-// remembered is how many of the newest deployments of a project are looked at at
-// most for what came before. The last [matched] nearly always say it, and every message
-// and every page of a deployment asks: to read all took five times as long.
+// remembered is how many of the newest deployments of a project are looked at for
+// what came before.
 const remembered = 200
 
 // lineage derives what the history says of a deployment.
 func lineage(tx Tx, d shipbell.Deployment) (shipbell.Lineage, error) {
 	var l shipbell.Lineage
-	history, err := siblings(tx, d)
+	history, err := forebears(tx, d)
 	if err != nil {
 		return l, err
 	}
@@ -54,19 +53,30 @@ func moment(d shipbell.Deployment) time.Time {
 // siblings are the deployments to the same place in the order of their moments,
 // itself included.
 func siblings(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
+	recent, err := tx.Recent(d.Type, d.Names(), remembered, false)
+	return inPlace(recent, d), err
+}
+
+// forebears are those of the siblings that lineage needs. The newest [matched]
+// deployments of a project nearly always go back to what was live before, and every
+// message and every page of a deployment asks: to read all takes five times as long.
+func forebears(tx Tx, d shipbell.Deployment) ([]shipbell.Deployment, error) {
 	recent, err := tx.Recent(d.Type, d.Names(), matched, false)
 	if err == nil && len(recent) == matched && !reaches(recent, d) {
-		recent, err = tx.Recent(d.Type, d.Names(), remembered, false)
+		return siblings(tx, d)
 	}
-	if err != nil {
-		return nil, err
-	}
+	return inPlace(recent, d), err
+}
+
+// inPlace returns a deployment with those that went to the same place, in the order of
+// their moments.
+func inPlace(recent []shipbell.Deployment, d shipbell.Deployment) []shipbell.Deployment {
 	recent = slices.DeleteFunc(recent, func(s shipbell.Deployment) bool { return s.ID == d.ID || !shipbell.SamePlace(d, s) })
 	recent = append(recent, d)
 	slices.SortFunc(recent, func(a, b shipbell.Deployment) int {
 		return cmp.Or(moment(a).Compare(moment(b)), cmp.Compare(a.ID, b.ID))
 	})
-	return recent, nil
+	return recent
 }
 
 // reaches reports whether deployments go back to what was live before one of them.

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +63,23 @@ func TestFrozen(t *testing.T) {
 			event(shipbell.SourceExec, -86400*(n+1), shipbell.InProgress, k),
 			event(shipbell.SourceExec, -86400*(n+1)+60*(n+2), shipbell.Success, k))
 	}
+	// The same behind many previews, and behind one more success.
+	behind := func(history []shipbell.Event, last shipbell.Event) []shipbell.Event {
+		all := slices.Clone(history)
+		for n := range 40 {
+			all = append(all, preview(event(shipbell.SourceExec, -7200+60*n, shipbell.Success, key(shipbell.KeyPushed, fmt.Sprint("preview-", n)))))
+		}
+		return append(all, last)
+	}
+	on := func(branch string, e shipbell.Event) shipbell.Event {
+		e.Branch = branch
+		return e
+	}
+	var polled []shipbell.Event
+	for n := range 3 {
+		polled = append(polled, on("main", event(shipbell.SourcePoll, -86400*(n+1), shipbell.Success, key(shipbell.KeyDeployment, fmt.Sprint("polled-", n)))))
+	}
+	hotfix := on("hotfix", event(shipbell.SourcePoll, -600, shipbell.Success, key(shipbell.KeyDeployment, "polled-hotfix")))
 	for _, test := range []struct {
 		name   string
 		events []shipbell.Event
@@ -74,6 +92,8 @@ func TestFrozen(t *testing.T) {
 		{"it is over when a later one is live", []shipbell.Event{event(shipbell.SourcePush, 0, shipbell.Announced, pushed)}, true, "announced missing [33] over [185]", []shipbell.Event{later}},
 		{"started, and never ended", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "in_progress unfinished [31]", nil},
 		{"the project's own history sets the deadline", append(history, event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [9]", nil},
+		{"its history behind many previews, too", append(behind(history, event(shipbell.SourceExec, -500, shipbell.Success, key(shipbell.KeyPushed, "before"))), event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)), false, "in_progress unfinished [9]", nil},
+		{"and its branch, which went live long ago", append(behind(polled, hotfix), on("main", event(shipbell.SourcePush, 0, shipbell.Announced, pushed))), true, "announced missing [33]", nil},
 		{"a build that never ended", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build)}, true, "in_progress unfinished [32]", nil},
 		{"it ended after all", []shipbell.Event{event(shipbell.SourceExec, 0, shipbell.InProgress, pushed)}, false, "success unfinished [31] over [181]", []shipbell.Event{event(shipbell.SourceExec, 7200, shipbell.Success, pushed)}},
 		{"a green build without a deployment", []shipbell.Event{event(shipbell.SourceBuilds, 0, shipbell.InProgress, build), event(shipbell.SourceBuilds, 60, shipbell.Success, build)}, true, "failure not_live [4]", nil},
