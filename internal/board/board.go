@@ -48,6 +48,12 @@ const (
 	listedEnough = 1000
 	// keptUnderWay bounds those under way on a card.
 	keptUnderWay = 8
+	// between is the pause between two readings of what changes often, and afterFailure
+	// that after one that failed.
+	between      = 50 * time.Millisecond
+	afterFailure = time.Second
+	// anewWithin bounds how long it is waited for that all cards are made anew.
+	anewWithin = 30 * time.Second
 	// DefaultKeep is how many cards a board keeps where nothing else is said.
 	DefaultKeep = 5000
 )
@@ -202,6 +208,7 @@ type Board struct {
 	version int64
 	ready   chan struct{}
 	anew    map[shipbell.Place]bool // whose cards are to be made anew
+	anewed  chan struct{}           // closed once all are; nil where nobody waits
 	early   []ledger.News           // told while the ledger was read
 	reading bool                    // the ledger is being read, or was
 	loaded  bool
@@ -327,18 +334,23 @@ func (c Card) current(now time.Time) Card {
 func (b *Board) Run(ctx context.Context) error {
 	for {
 		err := b.catchUp(ctx)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, errBehind) {
-			b.Log.Warn("could not read what is live where; trying again", "error", err)
-		}
-		var again <-chan time.Time
+		pause := between
 		if err != nil {
-			again = time.After(time.Second)
+			pause = afterFailure
+			if ctx.Err() == nil && !errors.Is(err, errBehind) {
+				b.Log.Warn("could not read what is live where; trying again", "error", err)
+			}
+			b.wake()
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-again:
 		case <-b.woken:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
 }
@@ -359,13 +371,24 @@ func (b *Board) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// Reset has all cards made anew: changes are missing before the next that is told.
-// Until then they stay as they are.
-func (b *Board) Reset() {
+// Reset has all cards made anew: changes are missing before the next that is told. It
+// returns when they are, or ctx is done, or it takes too long. Until then the cards stay
+// as they were.
+func (b *Board) Reset(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, anewWithin)
+	defer stop()
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.loaded, b.reading, b.early = false, false, nil
+	if b.anewed == nil {
+		b.anewed = make(chan struct{})
+	}
+	anewed := b.anewed
 	b.wake()
+	b.mu.Unlock()
+	select {
+	case <-anewed:
+	case <-ctx.Done():
+	}
 }
 
 func (b *Board) wake() {
@@ -379,22 +402,13 @@ func (b *Board) wake() {
 var errBehind = errors.New("the lists are being brought up to date")
 
 func (b *Board) load(ctx context.Context) error {
-	if left, err := b.Ledger.Unlisted(ctx); err != nil || left > listedEnough {
-		return cmp.Or(err, errBehind)
-	}
-	b.mu.Lock()
-	b.reading, b.early = true, nil // what was told before is in the ledger
-	b.mu.Unlock()
-	places, err := b.Ledger.Places(ctx, b.Keep)
-	if err != nil {
-		return err
-	}
-	made, err := b.read(ctx, places)
-	if err != nil {
-		return err
-	}
+	made, err := b.readAll(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err != nil {
+		b.reading, b.early = false, nil // what is told now is in the ledger when it is read
+		return err
+	}
 	if !b.reading {
 		b.wake() // it was reset meanwhile
 		return nil
@@ -407,12 +421,37 @@ func (b *Board) load(ctx context.Context) error {
 	b.loaded = true
 	b.apply(b.early)
 	b.early = nil
-	select {
-	case <-b.ready:
-	default:
-		close(b.ready)
+	for _, waited := range []chan struct{}{b.ready, b.anewed} {
+		if waited != nil && !isClosed(waited) {
+			close(waited)
+		}
 	}
+	b.anewed = nil
 	return nil
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// readAll makes all cards. What is told meanwhile is kept for them.
+func (b *Board) readAll(ctx context.Context) (map[Spot]Card, error) {
+	if left, err := b.Ledger.Unlisted(ctx); err != nil || left > listedEnough {
+		return nil, cmp.Or(err, errBehind)
+	}
+	b.mu.Lock()
+	b.reading, b.early = true, nil // what was told before is in the ledger
+	b.mu.Unlock()
+	places, err := b.Ledger.Places(ctx, b.Keep)
+	if err != nil {
+		return nil, err
+	}
+	return b.read(ctx, places)
 }
 
 // read makes the cards of all places. What was deployed last says nearly all of it:

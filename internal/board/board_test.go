@@ -95,7 +95,9 @@ func (w *world) lose() {
 		w.Fatal(err)
 	}
 	w.at = at
-	w.board.Reset()
+	gone, cancel := context.WithCancel(w.Context())
+	cancel() // it may not run yet
+	w.board.Reset(gone)
 }
 
 // cards describes the cards, a line each.
@@ -250,8 +252,10 @@ func anyHistory(t *testing.T, seed uint64) {
 	}
 }
 
-// settled returns the cards once those were made anew that had to be.
+// settled returns the cards once those were made anew that had to be, which is not done
+// without a pause.
 func (w *world) settled() string {
+	time.Sleep(10 * time.Second)
 	synctest.Wait()
 	return w.cards()
 }
@@ -289,6 +293,30 @@ func TestWeakLedger(t *testing.T) {
 		if l.failing >= 0 {
 			t.Errorf("it was not read again")
 		}
+	})
+}
+
+// TestReset returns once the cards say what is now, and forgets what was told before.
+func TestReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		l := &weak{Ledger: w.ledger}
+		w.board = board.New(board.Options{Ledger: l, Now: w.board.Now})
+		w.tell("a", shipbell.Success, 0)
+		w.run()
+		w.follow()
+		w.tell("b", shipbell.Success, 1)
+		l.failing = 3
+		began := time.Now()
+		w.board.Reset(t.Context())
+		w.want("api/production live live=b last=b")
+		if took := time.Since(began); took < 3*time.Second || took > 5*time.Second {
+			t.Errorf("it took %s with three failures", took)
+		}
+		// Who waits for a ledger that does not come back goes on some time.
+		l.failing = 1000
+		w.board.Reset(t.Context())
+		w.want("api/production live live=b last=b")
 	})
 }
 

@@ -54,7 +54,7 @@ func TestMadeUpProjects(t *testing.T) {
 		}
 		w.tell("new", shipbell.InProgress, 3, of("shop"))
 		w.follow()
-		synctest.Wait()
+		w.settled()
 		c, err := w.board.Card(board.Spot{Type: shipbell.Worker, Project: "shop", Environment: shipbell.Production})
 		if err != nil || c.Live == nil || c.Live.ShownID != "old" {
 			t.Errorf("a project that comes back is %+v, %v", c.Live, err)

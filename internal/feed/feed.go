@@ -50,8 +50,9 @@ type Options struct {
 	Encode func(ledger.News) []byte
 	// First is told of every batch before any reader is.
 	First func([]ledger.News)
-	// Lost is told, before any reader is, that changes are missing before the next batch.
-	Lost func()
+	// Lost is told that changes are missing before the next batch, and waited for until
+	// readers are told: what they read anew then is to be what is now.
+	Lost func(context.Context)
 	Log  *slog.Logger
 }
 
@@ -110,7 +111,7 @@ func New(o Options) *Feed {
 		o.First = func([]ledger.News) {}
 	}
 	if o.Lost == nil {
-		o.Lost = func() {}
+		o.Lost = func(context.Context) {}
 	}
 	return &Feed{Options: o, woken: make(chan struct{}, 1), reading: make(chan struct{}, catchUps), head: &node{ready: make(chan struct{})}, up: make(chan struct{})}
 }
@@ -177,7 +178,7 @@ func (f *Feed) read(ctx context.Context) bool {
 	if errors.Is(err, shipbell.ErrNotFound) {
 		// The ledger was replaced, or so much happened that it does not reach back.
 		if at, err = f.Ledger.Latest(ctx); err == nil {
-			f.Lost()
+			f.Lost(ctx)
 			f.publish(Batch{At: at, Lost: true})
 			return false
 		}

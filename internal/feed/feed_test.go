@@ -117,6 +117,33 @@ func text(b feed.Batch) string {
 	return strings.Join(words, " ")
 }
 
+// TestLostIsWaitedFor: readers are told to read anew once there is something new.
+func TestLostIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ready := make(chan struct{})
+		w.feed.Lost = func(context.Context) { <-ready }
+		reader := w.follow()
+		w.mu.Lock()
+		w.broken = shipbell.ErrNotFound
+		w.mu.Unlock()
+		w.push("a")
+		told := make(chan string)
+		go func() { told <- w.next(reader) }()
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		select {
+		case got := <-told:
+			t.Errorf("told too early: %q", got)
+		default:
+		}
+		close(ready)
+		if got := <-told; got != "lost" {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
 // TestAllAreTold, each change once, in order, and the ledger is read once for all.
 func TestAllAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
