@@ -43,6 +43,13 @@ func (u *uses) note(t shipbell.Token, now time.Time) {
 	}
 }
 
+// keep takes back a use that was not stored.
+func (u *uses) keep(id shipbell.TokenID, at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pending[id] = at
+}
+
 func (u *uses) take() map[shipbell.TokenID]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -65,7 +65,7 @@ func (g *Gate) admitted(r *http.Request, v shipbell.Visitor, push bool) *http.Re
 	return r.WithContext(ctx)
 }
 
-// storeWithin bounds how long storing the uses takes, and so how long ending does.
+// storeWithin is how long, when all ends, it is gone on to store a next use.
 const storeWithin = 2 * time.Second
 
 // Run stores when tokens were last used, and ends the requests under way of those
@@ -76,7 +76,10 @@ func (g *Gate) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			g.storeUses(ctx)
+			// Who used a token last should be known then.
+			bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+			defer stop()
+			g.storeUses(bounded)
 			return ctx.Err()
 		case <-ticker.C:
 			if !g.visits.forget() {
@@ -92,12 +95,14 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// storeUses does so also when all ends: who used a token last should be known then.
+// storeUses stores the uses, and keeps in mind those that ctx left no time for.
 func (g *Gate) storeUses(ctx context.Context) {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
-	defer stop()
 	for id, at := range g.uses.take() {
-		if err := g.Ledger.UseToken(ctx, id, at); err != nil {
+		err := g.Ledger.UseToken(ctx, id, at)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			g.uses.keep(id, at)
+		case err != nil:
 			g.Log.Warn("could not store when a token was last used", "token", id, "error", err)
 		}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/shipbell/shipbell"
@@ -41,7 +42,8 @@ func (a *App) cards() map[string]int {
 	return counts
 }
 
-// meet has every place with a card counted from zero.
+// meet has the places that were deployed to last counted from zero. It leaves room
+// for those that come.
 func (a *App) meet(ctx context.Context) {
 	select {
 	case <-a.board.Ready():
@@ -49,7 +51,9 @@ func (a *App) meet(ctx context.Context) {
 		return
 	}
 	cards, _ := a.board.Cards()
-	for _, c := range cards {
+	cards = slices.Clone(cards)
+	slices.SortFunc(cards, func(x, y board.Card) int { return y.Last.RecordedAt.Compare(x.Last.RecordedAt) })
+	for _, c := range cards[:min(len(cards), metric.MaxMet)] {
 		a.metrics.Meet(c.Type, c.Project, c.Environment)
 	}
 }

@@ -15,6 +15,8 @@ import (
 const (
 	maxProjects     = 500
 	maxEnvironments = 5 // of one project
+	// MaxMet is how many places should be met before anything is counted there.
+	MaxMet = maxProjects / 2
 )
 
 // outcomes have a series from the moment when a place is first met: what appears
