@@ -91,8 +91,9 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		p.Older = with(pathNow, pure(v), paramPage, strconv.Itoa(page+1))
 	}
 	p.Shown = to - from
-	// What goes out is always looked for in the same place.
-	idle := page == 1 && len(states) == 0 && f.Empty()
+	// What goes out is always looked for in the same place, or with the failure on its
+	// card.
+	idle := page == 1 && len(states) == 0 && f.Empty() && sum.UnderWay == 0
 	var err error
 	if p.Groups, err = d.groups(found, from, to, now, idle); err != nil {
 		d.failed(w, r, err)

@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"context"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,25 @@ func TestUnderWayIsCounted(t *testing.T) {
 	}
 	if got := strings.Join(found, " "); got != "checkout mailer" {
 		t.Errorf("found %q", got)
+	}
+}
+
+// TestGoingOutOnAFailingCard: that nothing goes out is said where nothing does.
+func TestGoingOutOnAFailingCard(t *testing.T) {
+	s := open(t, func(w *dashboardtest.World, ctx context.Context) error {
+		for i, status := range []shipbell.Status{shipbell.Failure, shipbell.InProgress, shipbell.InProgress} {
+			_, err := w.Tell(ctx, time.Duration(10-i)*time.Minute, shipbell.Event{
+				Source: shipbell.SourceExec, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: strconv.Itoa(i)}},
+				Observation: shipbell.Observation{Type: shipbell.Worker, Project: "checkout", Status: status},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+	if page := s.fragment(t, reader, "/"); strings.Contains(page, "Nothing is going out.") || strings.Count(page, `class="going`) != 2 {
+		t.Errorf("two go out on a card that is failing: %s", page)
 	}
 }
 
