@@ -127,7 +127,7 @@ func (d *Dashboard) newInsights(r insight.Report, v url.Values) insightsPage {
 	p.Line, p.Lone = durations(insight.PointsOf(r.Total.Days))
 	p.Form = insightsForm{
 		Days: r.Days, Project: r.Project, Clear: pathInsights,
-		Types:        choose([]option{{Value: "worker", Text: "Workers"}, {Value: "pages", Text: "Pages"}}, string(r.Type)),
+		Types:        choose(types(), string(r.Type)),
 		Environments: choose(environments(cards), r.Environment),
 	}
 	for _, days := range insight.Days() {
