@@ -67,7 +67,7 @@ type frame struct {
 // summary counts the cards by state.
 type summary struct {
 	Cards, Frozen, Failing, Live, Announced, Unknown int
-	// UnderWay counts deployments, whatever else their card says.
+	// UnderWay counts the cards on which something goes out, whatever else they say.
 	UnderWay int
 	// Paused counts the channels that wait for a person, and Unheard the sources that
 	// cannot be heard.
@@ -101,7 +101,9 @@ func (d *Dashboard) snapshot() ([]board.Card, summary) {
 func summarize(cards []board.Card) summary {
 	s := summary{Cards: len(cards)}
 	for i := range cards {
-		s.UnderWay += len(cards[i].UnderWay)
+		if len(cards[i].UnderWay) > 0 {
+			s.UnderWay++
+		}
 		switch cards[i].State() {
 		case board.StateFrozen:
 			s.Frozen++

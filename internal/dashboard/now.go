@@ -147,9 +147,9 @@ func headline(s summary) (string, face) {
 		}
 		return text, faceUnheard
 	case s.UnderWay == 1:
-		return "One deployment is under way", faceOfState(board.StateUnderWay)
+		return "One project is deploying", faceOfState(board.StateUnderWay)
 	case s.UnderWay > 1:
-		return number(s.UnderWay) + " deployments are under way", faceOfState(board.StateUnderWay)
+		return number(s.UnderWay) + " projects are deploying", faceOfState(board.StateUnderWay)
 	case s.Live == s.Cards:
 		return "Everything is live", faceOfState(board.StateLive)
 	}
