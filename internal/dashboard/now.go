@@ -23,7 +23,7 @@ type nowPage struct {
 	Face     face
 	Tiles    []tile
 	Pulse    pulse
-	Stuck    bool // messages or sources wait for a person
+	Stuck    bool // messages or sources wait for a person, or may do so
 	Form     form
 	Groups   []group
 	Shown    int
@@ -77,8 +77,8 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, v, f, nil, cards), Pulse: d.pulse(r.Context())}
-	sum.Paused, sum.Unheard = d.stuck(r.Context())
-	p.Stuck = sum.Paused+sum.Unheard > 0
+	sum.Paused, sum.Unheard, sum.Unsure = p.Pulse.Paused, p.Pulse.Unheard, p.Pulse.Unsure
+	p.Stuck = sum.Paused+sum.Unheard > 0 || sum.Unsure
 	p.Headline, p.Face = headline(sum)
 	p.Tiles = tiles(sum, v, states)
 	page := max(number0(v.Get(paramPage)), 1)
@@ -99,7 +99,7 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		d.failed(w, r, err)
 		return
 	}
-	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Body: p})
+	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Sum: sum, Body: p})
 }
 
 func number0(text string) int {
@@ -126,8 +126,17 @@ func is(c *board.Card, states []board.State) bool {
 		len(c.UnderWay) > 0 && slices.Contains(states, board.StateUnderWay)
 }
 
-// headline says in a few words how everything is.
+// headline says in a few words how everything is, and what of that is not known.
 func headline(s summary) (string, face) {
+	if s.Unsure {
+		const unsure = "t is not known whether messages arrive"
+		s.Unsure = false
+		if s.wrong() == nil {
+			return "I" + unsure, faceUnheard
+		}
+		text, face := headline(s)
+		return text + ", and i" + unsure, face
+	}
 	wrong := s.wrong()
 	switch n := len(wrong); {
 	case n == 1 && s.Frozen > 0:
@@ -207,8 +216,9 @@ func (d *Dashboard) groups(cards []*board.Card, from, to int, now time.Time, idl
 
 // pulse says in one line whether messages arrive and sources can be heard.
 type pulse struct {
-	Lanes, Sources []beat
-	Waiting        int
+	Lanes, Sources  []beat
+	Paused, Unheard int
+	Unsure          bool // the lanes cannot be read
 }
 
 // beat is one lane or source.
@@ -223,17 +233,22 @@ func (d *Dashboard) pulse(ctx context.Context) pulse {
 	var p pulse
 	lanes, err := d.laneList(ctx)
 	if err != nil {
+		p.Unsure = true
 		p.Lanes = append(p.Lanes, beat{Name: "store", Face: face{"bad", "bad", "Unreadable"}})
 	}
 	for _, l := range lanes {
-		p.Waiting += l.Backlog
+		if l.Configured && l.Pause != nil {
+			p.Paused++
+		}
 		b := beat{Name: string(l.Channel), Face: l.Face, At: l.LastSuccess}
 		if l.Backlog > 0 {
 			b.Note = plural(l.Backlog, "message") + " waiting"
 		}
 		p.Lanes = append(p.Lanes, b)
 	}
-	for _, s := range d.sources() {
+	sources := d.sources()
+	p.Unheard = unheardOf(sources)
+	for _, s := range sources {
 		p.Sources = append(p.Sources, beat{Name: string(s.Source), Face: s.Face, At: s.LastHeard})
 	}
 	return p
