@@ -187,7 +187,7 @@ func figures(r insight.Report) []figure {
 		return fmt.Sprintf("%s in the %d days before", value, r.Days)
 	}
 	often := perDay(before.PerDay)
-	if before.Deployments+before.Skipped+before.Open == 0 { // nobody looked then, or nothing of it is kept
+	if !r.KnownBefore { // nobody looked then, or nothing of it is kept
 		often = unknown
 	}
 	all := []figure{
