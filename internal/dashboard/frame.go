@@ -60,18 +60,21 @@ type frame struct {
 	Open     bool
 	Version  string
 	Replica  shipbell.Replica
-	Sum      summary
 	At       time.Time
+	// Sum is filled in where the page did not do so itself.
+	Sum summary
 }
 
 // summary counts the cards by state.
 type summary struct {
 	Cards, Frozen, Failing, Live, Announced, Unknown int
-	// UnderWay counts deployments, whatever else their card says.
+	// UnderWay counts the cards on which something goes out, whatever else they say.
 	UnderWay int
 	// Paused counts the channels that wait for a person, and Unheard the sources that
 	// cannot be heard.
 	Paused, Unheard int
+	// Unsure is set where it is not known whether channels wait for a person.
+	Unsure bool
 }
 
 // wrong lists what needs somebody.
@@ -89,6 +92,9 @@ func (s summary) wrong() []string {
 	if s.Unheard > 0 {
 		all = append(all, plural(s.Unheard, "source")+" not heard")
 	}
+	if s.Unsure {
+		all = append(all, "messages not known")
+	}
 	return all
 }
 
@@ -101,7 +107,9 @@ func (d *Dashboard) snapshot() ([]board.Card, summary) {
 func summarize(cards []board.Card) summary {
 	s := summary{Cards: len(cards)}
 	for i := range cards {
-		s.UnderWay += len(cards[i].UnderWay)
+		if len(cards[i].UnderWay) > 0 {
+			s.UnderWay++
+		}
 		switch cards[i].State() {
 		case board.StateFrozen:
 			s.Frozen++
@@ -222,9 +230,11 @@ func (d *Dashboard) fill(r *http.Request, f frame) frame {
 	f.Known = f.Visitor.Scope.Allows(shipbell.ScopeRead)
 	f.Open, f.Insights = d.Doors.Open(), d.Insights != nil
 	f.Version, f.Replica, f.At = d.Version, d.Replica, d.Now()
-	if f.Known {
+	if f.Known && f.Sum == (summary{}) {
 		_, f.Sum = d.snapshot()
-		f.Sum.Paused, f.Sum.Unheard = d.stuck(r.Context())
+		var known bool
+		f.Sum.Paused, f.Sum.Unheard, known = d.stuck(r.Context())
+		f.Sum.Unsure = !known
 	}
 	if f.Notice == (notice{}) {
 		f.Notice = notices[r.URL.Query().Get(paramNotice)]

@@ -127,7 +127,7 @@ func (d *Dashboard) newInsights(r insight.Report, v url.Values) insightsPage {
 	p.Line, p.Lone = durations(insight.PointsOf(r.Total.Days))
 	p.Form = insightsForm{
 		Days: r.Days, Project: r.Project, Clear: pathInsights,
-		Types:        choose([]option{{Value: "worker", Text: "Workers"}, {Value: "pages", Text: "Pages"}}, string(r.Type)),
+		Types:        choose(types(), string(r.Type)),
 		Environments: choose(environments(cards), r.Environment),
 	}
 	for _, days := range insight.Days() {
@@ -187,7 +187,7 @@ func figures(r insight.Report) []figure {
 		return fmt.Sprintf("%s in the %d days before", value, r.Days)
 	}
 	often := perDay(before.PerDay)
-	if before.Deployments+before.Skipped+before.Open == 0 { // nobody looked then, or nothing of it is kept
+	if !r.KnownBefore { // nobody looked then, or nothing of it is kept
 		often = unknown
 	}
 	all := []figure{

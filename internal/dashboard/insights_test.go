@@ -1,8 +1,14 @@
 package dashboard_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/shipbell/shipbell"
+	"github.com/shipbell/shipbell/internal/dashboard/dashboardtest"
 )
 
 // TestFewDays: where a line has too little to join, words say what there is.
@@ -24,6 +30,16 @@ func TestNothingBefore(t *testing.T) {
 	const nought = "0 in the 7 days before"
 	if page := open(t, few, nil).fragment(t, reader, "/insights?days=7"); strings.Contains(page, nought) {
 		t.Errorf("growth from nothing: %s", page)
+	}
+	quiet := func(w *dashboardtest.World, ctx context.Context) error {
+		_, err := w.Tell(ctx, 60*24*time.Hour, shipbell.Event{
+			Source: shipbell.SourcePoll, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyDeployment, ID: "d0"}},
+			Observation: shipbell.Observation{Type: shipbell.Worker, Project: "mailer", Status: shipbell.Success},
+		})
+		return errors.Join(err, good(w, ctx))
+	}
+	if page := open(t, quiet, nil).fragment(t, reader, "/insights?days=7"); !strings.Contains(page, nought) {
+		t.Errorf("a quiet week is not known: %s", page)
 	}
 	page := open(t, history, nil).fragment(t, reader, "/insights?days=7&project=admin-console")
 	if strings.Contains(page, nought) || !strings.Contains(page, " in the 7 days before") {

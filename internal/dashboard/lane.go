@@ -12,8 +12,11 @@ import (
 const (
 	// latelyFor is how long what all pages ask is not asked again.
 	latelyFor = time.Second
-	// askTimeout bounds how long it is waited for.
-	askTimeout = 5 * time.Second
+	// askTimeout bounds how long it is waited for by pages that are about it, and
+	// glanceTimeout by all others: they say what was so at most glanceLimit ago.
+	askTimeout    = 5 * time.Second
+	glanceTimeout = 200 * time.Millisecond
+	glanceLimit   = time.Minute
 )
 
 // What waits for a person.
@@ -82,20 +85,31 @@ func (d *Dashboard) laneList(ctx context.Context) ([]lane, error) {
 }
 
 // stuck counts the channels that wait for a person, and the sources that cannot be
-// heard. Where that cannot be found out the page says so itself.
-func (d *Dashboard) stuck(ctx context.Context) (paused, unheard int) {
-	lanes, _ := d.laneList(ctx)
+// heard; of the channels that is not known where the store takes long. It does not
+// wait for it.
+func (d *Dashboard) stuck(ctx context.Context) (paused, unheard int, known bool) {
+	lanes, known := d.lanes.Glance(ctx, latelyFor, glanceLimit, glanceTimeout, d.Ledger.Lanes)
+	return d.paused(lanes), unheardOf(d.sources()), known
+}
+
+// paused counts the channels that wait for a person.
+func (d *Dashboard) paused(lanes []shipbell.Lane) (n int) {
 	for _, l := range lanes {
-		if l.Configured && l.Pause != nil {
-			paused++
+		if l.Pause != nil && slices.Contains(d.Channels, l.Channel) {
+			n++
 		}
 	}
-	for _, s := range d.sources() {
+	return n
+}
+
+// unheardOf counts the sources that cannot be heard.
+func unheardOf(sources []source) (n int) {
+	for _, s := range sources {
 		if !s.BlindSince.IsZero() {
-			unheard++
+			n++
 		}
 	}
-	return paused, unheard
+	return n
 }
 
 func (d *Dashboard) newLane(l shipbell.Lane, now time.Time) lane {

@@ -23,7 +23,7 @@ type nowPage struct {
 	Face     face
 	Tiles    []tile
 	Pulse    pulse
-	Stuck    bool // messages or sources wait for a person
+	Stuck    bool // messages or sources wait for a person, or may do so
 	Form     form
 	Groups   []group
 	Shown    int
@@ -77,8 +77,8 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p := nowPage{All: len(cards), Found: len(found), Form: newForm(pathNow, v, f, nil, cards), Pulse: d.pulse(r.Context())}
-	sum.Paused, sum.Unheard = d.stuck(r.Context())
-	p.Stuck = sum.Paused+sum.Unheard > 0
+	sum.Paused, sum.Unheard, sum.Unsure = p.Pulse.Paused, p.Pulse.Unheard, p.Pulse.Unsure
+	p.Stuck = sum.Paused+sum.Unheard > 0 || sum.Unsure
 	p.Headline, p.Face = headline(sum)
 	p.Tiles = tiles(sum, v, states)
 	page := max(number0(v.Get(paramPage)), 1)
@@ -91,14 +91,15 @@ func (d *Dashboard) now(w http.ResponseWriter, r *http.Request) {
 		p.Older = with(pathNow, pure(v), paramPage, strconv.Itoa(page+1))
 	}
 	p.Shown = to - from
-	// What goes out is always looked for in the same place.
-	idle := page == 1 && len(states) == 0 && f.Empty()
+	// What goes out is always looked for in the same place, or with the failure on its
+	// card.
+	idle := page == 1 && len(states) == 0 && f.Empty() && sum.UnderWay == 0
 	var err error
 	if p.Groups, err = d.groups(found, from, to, now, idle); err != nil {
 		d.failed(w, r, err)
 		return
 	}
-	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Body: p})
+	d.show(w, r, http.StatusOK, "now", frame{Title: "Now", Nav: pathNow, Live: liveAll, Refresh: 30, Sum: sum, Body: p})
 }
 
 func number0(text string) int {
@@ -125,8 +126,17 @@ func is(c *board.Card, states []board.State) bool {
 		len(c.UnderWay) > 0 && slices.Contains(states, board.StateUnderWay)
 }
 
-// headline says in a few words how everything is.
+// headline says in a few words how everything is, and what of that is not known.
 func headline(s summary) (string, face) {
+	if s.Unsure {
+		const unsure = "t is not known whether messages arrive"
+		s.Unsure = false
+		if s.wrong() == nil {
+			return "I" + unsure, faceUnheard
+		}
+		text, face := headline(s)
+		return text + ", and i" + unsure, face
+	}
 	wrong := s.wrong()
 	switch n := len(wrong); {
 	case n == 1 && s.Frozen > 0:
@@ -146,9 +156,9 @@ func headline(s summary) (string, face) {
 		}
 		return text, faceUnheard
 	case s.UnderWay == 1:
-		return "One deployment is under way", faceOfState(board.StateUnderWay)
+		return "One project is deploying", faceOfState(board.StateUnderWay)
 	case s.UnderWay > 1:
-		return number(s.UnderWay) + " deployments are under way", faceOfState(board.StateUnderWay)
+		return number(s.UnderWay) + " projects are deploying", faceOfState(board.StateUnderWay)
 	case s.Live == s.Cards:
 		return "Everything is live", faceOfState(board.StateLive)
 	}
@@ -206,8 +216,9 @@ func (d *Dashboard) groups(cards []*board.Card, from, to int, now time.Time, idl
 
 // pulse says in one line whether messages arrive and sources can be heard.
 type pulse struct {
-	Lanes, Sources []beat
-	Waiting        int
+	Lanes, Sources  []beat
+	Paused, Unheard int
+	Unsure          bool // the lanes cannot be read
 }
 
 // beat is one lane or source.
@@ -222,17 +233,22 @@ func (d *Dashboard) pulse(ctx context.Context) pulse {
 	var p pulse
 	lanes, err := d.laneList(ctx)
 	if err != nil {
+		p.Unsure = true
 		p.Lanes = append(p.Lanes, beat{Name: "store", Face: face{"bad", "bad", "Unreadable"}})
 	}
 	for _, l := range lanes {
-		p.Waiting += l.Backlog
+		if l.Configured && l.Pause != nil {
+			p.Paused++
+		}
 		b := beat{Name: string(l.Channel), Face: l.Face, At: l.LastSuccess}
 		if l.Backlog > 0 {
 			b.Note = plural(l.Backlog, "message") + " waiting"
 		}
 		p.Lanes = append(p.Lanes, b)
 	}
-	for _, s := range d.sources() {
+	sources := d.sources()
+	p.Unheard = unheardOf(sources)
+	for _, s := range sources {
 		p.Sources = append(p.Sources, beat{Name: string(s.Source), Face: s.Face, At: s.LastHeard})
 	}
 	return p

@@ -2,7 +2,9 @@ package dashboard_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +20,8 @@ var (
 	cardOf  = regexp.MustCompile(`<article class="card[^>]*data-key="worker/([^/"]*)`)
 )
 
-// TestUnderWayIsCounted on whatever card it is, one that is failing too, and found by
-// its state.
+// TestUnderWayIsCounted by cards, as all that is counted, whatever else a card says: so
+// many are found by the state.
 func TestUnderWayIsCounted(t *testing.T) {
 	tell := func(w *dashboardtest.World, ctx context.Context) error {
 		for i, told := range []struct {
@@ -27,7 +29,7 @@ func TestUnderWayIsCounted(t *testing.T) {
 			status      shipbell.Status
 		}{
 			{"checkout", "1", shipbell.Failure}, {"checkout", "2", shipbell.InProgress},
-			{"mailer", "3", shipbell.InProgress}, {"mailer", "4", shipbell.Queued}, {"edge", "5", shipbell.Success},
+			{"checkout", "6", shipbell.InProgress}, {"mailer", "3", shipbell.InProgress}, {"mailer", "4", shipbell.Queued}, {"edge", "5", shipbell.Success},
 		} {
 			_, err := w.Tell(ctx, time.Duration(10-i)*time.Minute, shipbell.Event{
 				Source: shipbell.SourceExec, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: told.id}},
@@ -41,7 +43,7 @@ func TestUnderWayIsCounted(t *testing.T) {
 	}
 	s := open(t, tell, nil)
 	page := s.fragment(t, reader, "/")
-	if n := tileWay.FindStringSubmatch(page); n == nil || n[1] != "3" {
+	if n := tileWay.FindStringSubmatch(page); n == nil || n[1] != "2" {
 		t.Errorf("under way: %q", n)
 	}
 	var found []string
@@ -50,6 +52,25 @@ func TestUnderWayIsCounted(t *testing.T) {
 	}
 	if got := strings.Join(found, " "); got != "checkout mailer" {
 		t.Errorf("found %q", got)
+	}
+}
+
+// TestGoingOutOnAFailingCard: that nothing goes out is said where nothing does.
+func TestGoingOutOnAFailingCard(t *testing.T) {
+	s := open(t, func(w *dashboardtest.World, ctx context.Context) error {
+		for i, status := range []shipbell.Status{shipbell.Failure, shipbell.InProgress, shipbell.InProgress} {
+			_, err := w.Tell(ctx, time.Duration(10-i)*time.Minute, shipbell.Event{
+				Source: shipbell.SourceExec, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: strconv.Itoa(i)}},
+				Observation: shipbell.Observation{Type: shipbell.Worker, Project: "checkout", Status: status},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+	if page := s.fragment(t, reader, "/"); strings.Contains(page, "Nothing is going out.") || strings.Count(page, `class="going`) != 2 {
+		t.Errorf("two go out on a card that is failing: %s", page)
 	}
 }
 
@@ -66,6 +87,8 @@ func TestHeadline(t *testing.T) {
 		{"few and deaf", few, deaf, "1 failing, 1 channel paused and 1 source not heard"},
 		{"good", good, nil, "Everything is live"},
 		{"good and deaf", good, deaf, "1 source not heard"},
+		{"twelve of one project", going("edge", 12), nil, "One project is deploying"},
+		{"twelve of two projects", going("edge", 6, "mailer", 6), nil, "2 projects are deploying"},
 	} {
 		s := open(t, test.history, func(o *dashboard.Options) {
 			o.Hearings = func() []shipbell.Hearing { return test.hearings }
@@ -87,6 +110,24 @@ func TestGroupsCountAll(t *testing.T) {
 	page := s.fragment(t, reader, "/?page=2")
 	if !strings.Contains(page, `Live <span class="n">288</span>`) || strings.Contains(page, "Nothing is going out.") {
 		t.Errorf("the page counts %q", regexp.MustCompile(`<h2[^>]*>[^<]*<span class="n">[^<]*`).FindAllString(page, -1))
+	}
+}
+
+// going returns a world in which as many deployments of projects go out.
+func going(projects ...any) func(*dashboardtest.World, context.Context) error {
+	return func(w *dashboardtest.World, ctx context.Context) error {
+		for i := 0; i < len(projects); i += 2 {
+			for n := range projects[i+1].(int) {
+				_, err := w.Tell(ctx, time.Duration(n+1)*time.Minute, shipbell.Event{
+					Source: shipbell.SourceExec, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: fmt.Sprint(i, n)}},
+					Observation: shipbell.Observation{Type: shipbell.Worker, Project: projects[i].(string), Status: shipbell.InProgress},
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	}
 }
 

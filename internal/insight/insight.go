@@ -51,6 +51,9 @@ type Report struct {
 	// one is today, so far.
 	Since time.Time
 	Total Course
+	// KnownBefore reports whether the days before are known: something stands in them,
+	// or something older does, of whatever project, so that nothing was.
+	KnownBefore bool
 	// Rows are the projects with the most deployments, [MaxRows] at most.
 	Rows []Row
 	// More is how many projects stand in the total alone.
@@ -180,6 +183,15 @@ func (i *Insights) read(ctx context.Context, q Query, now time.Time) (Report, er
 	r := Report{Type: f.Type, Project: f.Project, Environment: f.Environment, Days: q.Days, At: now, Since: w.since}
 	r.Total, r.Rows = all.close(MaxRows)
 	r.More = len(all.rows) - len(r.Rows)
+	if before := r.Total.Before; before.Deployments+before.Skipped+before.Open > 0 {
+		r.KnownBefore = true
+		return r, nil
+	}
+	older, err := i.Ledger.Briefs(ctx, shipbell.Filter{Until: w.before}, shipbell.Position{}, 1)
+	if err != nil {
+		return Report{}, fmt.Errorf("insights of %d days: %w", q.Days, err)
+	}
+	r.KnownBefore = len(older) > 0
 	return r, nil
 }
 

@@ -23,7 +23,7 @@ type history struct {
 	briefs []shipbell.Brief
 	err    error
 	mu     sync.Mutex
-	asked  []shipbell.Filter
+	asked  []shipbell.Filter // the readings
 	// hold is received from before each answer; nil for no waiting.
 	hold chan struct{}
 	// waits is sent to before that.
@@ -31,10 +31,13 @@ type history struct {
 }
 
 func (h *history) Briefs(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) ([]shipbell.Brief, error) {
-	h.mu.Lock()
-	h.asked = append(h.asked, f)
-	h.mu.Unlock()
-	if h.hold != nil {
+	reads := !f.Since.IsZero() // and does not ask whether anything is older
+	if reads {
+		h.mu.Lock()
+		h.asked = append(h.asked, f)
+		h.mu.Unlock()
+	}
+	if reads && h.hold != nil {
 		h.waits <- struct{}{}
 		select {
 		case <-h.hold:
@@ -312,5 +315,27 @@ func TestDays(t *testing.T) {
 	}
 	if r := report(t, &history{}, insight.Query{}); r.Days != 30 || r.Environment != shipbell.Production || !reflect.DeepEqual(insight.Days(), []int{7, 30, 90}) {
 		t.Errorf("by default %d days of %s", r.Days, r.Environment)
+	}
+}
+
+// TestKnownBefore: that nothing was in the days before is known where something older
+// is, whatever it is of.
+func TestKnownBefore(t *testing.T) {
+	const now, before, older = "2026-11-24 10:00", "2026-11-12 00:00", "2026-11-11 23:59"
+	for _, test := range []struct {
+		name    string
+		entries []entry
+		want    bool
+	}{
+		{"nothing is known", nil, false},
+		{"the first is of these days", []entry{{at: now, status: ok}}, false},
+		{"the first is of the days before", []entry{{at: now, status: ok}, {at: before, status: shipbell.Skipped}}, true},
+		{"another began in the days before", []entry{{at: now, status: ok}, {at: before, status: ok, place: "web@preview"}}, false},
+		{"the days before were quiet", []entry{{at: now, status: ok}, {at: older, status: ok}}, true},
+		{"another is older", []entry{{at: now, status: ok}, {at: older, status: ok, place: "web@preview"}}, true},
+	} {
+		if r := report(t, &history{briefs: briefs(t, test.entries)}, insight.Query{Days: 7}); r.KnownBefore != test.want {
+			t.Errorf("%s: %v", test.name, r.KnownBefore)
+		}
 	}
 }

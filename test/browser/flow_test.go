@@ -559,7 +559,7 @@ func TestKeys(t *testing.T) {
 	press(kb.Enter)
 	p.visit("/")
 	press("/")
-	if focus() == "q" || eval[string](p, `document.getElementById("keys").getAttribute("aria-pressed")`) != "false" {
+	if focus() == "q" || eval[string](p, `document.getElementById("keys").textContent`) != "Keys are off" {
 		t.Errorf("switched off, / leads to %q", focus())
 	}
 }

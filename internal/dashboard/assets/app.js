@@ -208,7 +208,6 @@
       $("theme").setAttribute("aria-label", theme);
       if (!$("keys")) return;
       setText($("keys"), keys ? "Keys are on" : "Keys are off");
-      $("keys").setAttribute("aria-pressed", keys);
     };
     buttons();
     $("theme").addEventListener("click", () => {
