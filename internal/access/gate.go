@@ -109,7 +109,9 @@ func HashToken(token string) shipbell.TokenHash { return sha256.Sum256([]byte(to
 
 // Admit lets a request pass to a route, and returns it with the visitor in its
 // context. A session that is used is renewed on w. The error is one of the above,
-// an [*Unlisted] or an [*Unavailable].
+// an [*Unlisted] or an [*Unavailable]. A page that needs no scope, and still shows who
+// looks at it, tells whether a token is right: there Admit counts a wrong one itself,
+// see [Gate.Mistake], and returns ErrSlowDown where it must not be answered.
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, route Route) (*http.Request, error) {
 	if route.Need == shipbell.ScopeNone && !route.Page {
 		return r, g.sameOrigin(r)
@@ -118,6 +120,11 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, route Route) (*http
 	switch {
 	case route.Need == shipbell.ScopeNone:
 		// Who comes is shown there, and does not matter.
+		if errors.Is(err, ErrWrong) {
+			if err := g.Mistake(r); err != nil {
+				return nil, err
+			}
+		}
 	case err != nil:
 		return nil, err
 	case !v.Scope.Allows(route.Need) && (route.Or == shipbell.ScopeNone || !v.Scope.Allows(route.Or)):

@@ -1,14 +1,11 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/ledger"
@@ -65,28 +62,19 @@ func (a *API) getDeployment(q query) (any, error) {
 // candidates is how many deployments an ambiguous id is answered with.
 const candidates = 5
 
-// idMark stands before an id that is not to be taken for a number.
-const idMark = "id:"
-
 // find returns the deployment that a path names: by its number, or else by one of
 // its ids, or the start of one.
 func (a *API) find(q query) (ledger.Story, error) {
 	text := q.PathValue("id")
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
-		s, err := a.Ledger.Deployment(q.Context(), shipbell.DeploymentID(n))
-		if !errors.Is(err, shipbell.ErrNotFound) {
-			return s, err
-		}
-	}
-	stories, err := a.withID(q.Context(), strings.TrimPrefix(text, idMark))
-	if err == nil && len(stories) == 0 && strings.HasPrefix(text, idMark) {
-		stories, err = a.withID(q.Context(), text) // it may be a part of the id
+	stories, err := a.Ledger.ByID(q.Context(), text, candidates)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		stories, err = a.Ledger.ByStart(q.Context(), text, candidates)
 	}
 	switch {
+	case errors.Is(err, shipbell.ErrNotFound):
+		return ledger.Story{}, unknownDeployment()
 	case err != nil:
 		return ledger.Story{}, err
-	case len(stories) == 0:
-		return ledger.Story{}, unknownDeployment()
 	case len(stories) == 1:
 		return stories[0], nil
 	}
@@ -95,21 +83,6 @@ func (a *API) find(q query) (ledger.Story, error) {
 		r.Candidates = append(r.Candidates, brief(s.Deployment))
 	}
 	return ledger.Story{}, r
-}
-
-// withID returns the deployments with an id, or else those with one that starts so.
-func (a *API) withID(ctx context.Context, text string) ([]ledger.Story, error) {
-	if text == "" || len(text) > shipbell.MaxKeyLength {
-		return nil, nil
-	}
-	stories, err := a.Ledger.Search(ctx, text, candidates)
-	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
-		return nil, err
-	}
-	// The name of a project is no id of a deployment.
-	return slices.DeleteFunc(stories, func(s ledger.Story) bool {
-		return !slices.ContainsFunc(s.Deployment.Keys, func(k shipbell.Key) bool { return strings.HasPrefix(k.ID, text) })
-	}), nil
 }
 
 func unknownDeployment() error {

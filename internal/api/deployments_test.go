@@ -126,6 +126,7 @@ func TestIDThatLooksLikeANumber(t *testing.T) {
 	first := f.record(nil)
 	second := f.record(func(e *shipbell.Event) { e.Keys[0].ID = fmt.Sprint(int64(first)) })
 	third := f.record(func(e *shipbell.Event) { e.Keys[0].ID = "id:odd" })
+	f.record(func(e *shipbell.Event) { e.Keys[0].ID, e.Project = "odd-1", "build" }) // neither hides an id
 	for name, want := range map[string]shipbell.DeploymentID{
 		"1": first, "id:1": second, "id%3A1": second, "id:build-001": first, "id:build": first, "id:odd": third, "id:id:odd": third,
 	} {

@@ -24,8 +24,7 @@ import (
 // Ledger is what the pages read from the ledger.
 type Ledger interface {
 	List(ctx context.Context, f shipbell.Filter, after shipbell.Position, n int) (ledger.List, error)
-	Deployment(ctx context.Context, id shipbell.DeploymentID) (ledger.Story, error)
-	Search(ctx context.Context, text string, n int) ([]ledger.Story, error)
+	ByID(ctx context.Context, text string, n int) ([]ledger.Story, error)
 	Lanes(ctx context.Context) ([]shipbell.Lane, error)
 	Tokens(ctx context.Context) ([]shipbell.Token, error)
 	Acts(ctx context.Context, before int64, n int) ([]shipbell.Act, error)

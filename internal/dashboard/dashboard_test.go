@@ -185,8 +185,8 @@ func (f fake) List(_ context.Context, _ shipbell.Filter, after shipbell.Position
 	return f.list(after)
 }
 
-func (f fake) Deployment(context.Context, shipbell.DeploymentID) (ledger.Story, error) {
-	return f.story, f.err
+func (f fake) ByID(context.Context, string, int) ([]ledger.Story, error) {
+	return []ledger.Story{f.story}, f.err
 }
 
 // TestSearchedSoFar: a search that found nothing yet says how far it looked.
@@ -228,7 +228,25 @@ func TestPageByID(t *testing.T) {
 		t.Fatal(err)
 	}
 	number := fmt.Sprint(list.Deployments[0].ID)
+	pushed := func(id string) string {
+		n, err := s.Tell(t.Context(), 0, shipbell.Event{
+			Source: shipbell.SourcePush, Keys: []shipbell.Key{{Type: shipbell.Worker, Kind: shipbell.KeyPushed, ID: id}},
+			Observation: shipbell.Observation{Type: shipbell.Worker, Project: "api", Status: shipbell.Announced},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("/deployments/%d", n)
+	}
+	day, odd := pushed("20261125"), pushed("id:odd")
 	for path, want := range map[string]string{
+		"/deployments/20261125":                    day, // no deployment has that number
+		"/deployments/id:20261125":                 day,
+		"/deployments/2026112":                     "",
+		"/deployments/id:odd":                      odd, // no deployment has the id odd
+		"/deployments/id:id:odd":                   odd,
+		"/deployments/odd":                         "",
+		"/deployments/0" + number:                  "/deployments/" + number,
 		"/deployments/build-f001":                  "/deployments/" + number,
 		"/deployments/id:build-f001":               "/deployments/" + number,
 		"/deployments/build-f00":                   "",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,22 +81,22 @@ const (
 	tellLate = 5 * time.Second
 )
 
+// story shows the deployment that the address names: by its number, or by one of its
+// ids, for a build step knows no other. The page stands at the number.
 func (d *Dashboard) story(w http.ResponseWriter, r *http.Request) {
-	id, ok := deploymentID(r.PathValue("id"))
-	if !ok {
-		d.byName(w, r)
-		return
-	}
-	s, err := d.Ledger.Deployment(r.Context(), id)
+	text := r.PathValue("id")
+	stories, err := d.Ledger.ByID(r.Context(), text, 2)
 	switch {
-	case errors.Is(err, shipbell.ErrNotFound):
+	case errors.Is(err, shipbell.ErrNotFound) || len(stories) > 1:
 		d.noDeployment(w, r)
 		return
 	case err != nil:
 		d.failed(w, r, err)
 		return
-	case s.Deployment.ID != id: // it became part of another one
-		http.Redirect(w, r, addressOf(s.Deployment.ID), http.StatusFound)
+	}
+	s := stories[0]
+	if id := s.Deployment.ID; text != strconv.FormatInt(int64(id), 10) {
+		http.Redirect(w, r, addressOf(id), http.StatusFound)
 		return
 	}
 	p := newStory(s, d.Now())
@@ -107,29 +108,6 @@ func (d *Dashboard) story(w http.ResponseWriter, r *http.Request) {
 		Title: line(s.Deployment.Project) + " " + cmp.Or(p.Commit, line(s.Deployment.ShownID)), Nav: pathDeployments,
 		Live: p.Key, Refresh: refresh, Body: p,
 	})
-}
-
-// byName leads from one of a deployment's ids to its page: a build step knows no other.
-func (d *Dashboard) byName(w http.ResponseWriter, r *http.Request) {
-	id := strings.TrimPrefix(r.PathValue("id"), "id:") // which may be a number
-	if len(id) > shipbell.MaxKeyLength {
-		d.noDeployment(w, r)
-		return
-	}
-	stories, err := d.Ledger.Search(r.Context(), id, 2)
-	if err != nil && !errors.Is(err, shipbell.ErrNotFound) {
-		d.failed(w, r, err)
-		return
-	}
-	// The name of a project, and the start of an id, is no deployment's.
-	stories = slices.DeleteFunc(stories, func(s ledger.Story) bool {
-		return !slices.ContainsFunc(s.Deployment.Keys, func(k shipbell.Key) bool { return k.ID == id })
-	})
-	if len(stories) != 1 {
-		d.noDeployment(w, r)
-		return
-	}
-	http.Redirect(w, r, addressOf(stories[0].Deployment.ID), http.StatusFound)
 }
 
 // moving reports whether a message is to be changed: no event tells when it was.

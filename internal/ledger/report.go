@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/shipbell/shipbell"
 )
@@ -210,61 +209,4 @@ func story(tx Tx, id shipbell.DeploymentID) (Story, error) {
 	}
 	s.Attempts, err = tx.Attempts(id)
 	return s, err
-}
-
-// Search returns the deployments that a person may mean, at most n: the one with
-// that id; else the newest of the project with that name, the newest first; else
-// those with an id that starts so. None is [shipbell.ErrNotFound].
-func (l *Ledger) Search(ctx context.Context, text string, n int) ([]Story, error) {
-	text = strings.TrimSpace(text)
-	var stories []Story
-	err := l.store.View(ctx, func(tx Tx) error {
-		stories = nil
-		ids, err := search(tx, text, n)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids[:min(n, len(ids))] {
-			s, err := story(tx, id)
-			if err != nil {
-				return err
-			}
-			stories = append(stories, s)
-		}
-		return nil
-	})
-	if err == nil && len(stories) == 0 {
-		err = fmt.Errorf("deployment %q: %w", text, shipbell.ErrNotFound)
-	}
-	return stories, err
-}
-
-func search(tx Tx, text string, n int) ([]shipbell.DeploymentID, error) {
-	types := []shipbell.ProjectType{shipbell.Worker, shipbell.Pages}
-	var exact, starting, named []shipbell.DeploymentID
-	for _, t := range types {
-		found, err := tx.Find([]shipbell.Key{{Type: t, ID: text}})
-		if err != nil {
-			return nil, err
-		}
-		exact = append(exact, deploymentsOf(found)...)
-		if found, err = tx.StartingWith(t, text, n); err != nil {
-			return nil, err
-		}
-		starting = append(starting, deploymentsOf(found)...)
-		recent, err := tx.Recent(t, []string{text}, n, false)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range recent {
-			named = append(named, d.ID)
-		}
-	}
-	switch {
-	case len(exact) > 0:
-		return exact, nil
-	case len(named) > 0:
-		return named, nil
-	}
-	return starting, nil
 }

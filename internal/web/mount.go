@@ -58,24 +58,31 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(at, s.behind(routes))
 	}
 	if _, taken := paths["/"]; !taken {
-		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			if s.Explain != nil && prefersHTML(r) {
-				// Who may look sees it in the frame of the other pages.
-				if known, err := s.Gate.Admit(w, r, access.Route{Method: http.MethodGet, Path: "/", Need: shipbell.ScopeRead, Page: true}); err == nil {
-					r = known
-				}
-				s.Explain(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped, or from another version.")
-				return
-			}
-			hint := "POST /notify, GET /state, GET /health"
-			if strings.HasPrefix(r.URL.Path, "/api/") {
-				hint = "GET /api/v1/openapi.json has all paths of the API"
-			}
-			fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: hint})
-		})
+		mux.HandleFunc("/", s.nothing)
 	}
 	return s.guard(mux)
+}
+
+// nothing answers where nothing is. Who may look sees it in the frame of the other
+// pages.
+func (s *Server) nothing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if s.Explain != nil && prefersHTML(r) {
+		switch known, err := s.Gate.Admit(w, r, access.Route{Method: http.MethodGet, Path: "/", Page: true}); {
+		case errors.Is(err, access.ErrSlowDown):
+			s.turnAway(w, r)
+			return
+		case err == nil:
+			r = known
+		}
+		s.Explain(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped, or from another version.")
+		return
+	}
+	hint := "POST /notify, GET /state, GET /health"
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		hint = "GET /api/v1/openapi.json has all paths of the API"
+	}
+	fail(w, http.StatusNotFound, problem{Error: "Not found", Code: "not_found", Hint: hint})
 }
 
 // guard says of every answer what is true of it unless somebody says otherwise: it
@@ -171,6 +178,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route access.Rou
 		s.Log.Error("could not find out who makes a request", "error", err, "path", r.URL.Path)
 		w.Header().Set("Retry-After", "1")
 		s.tell(w, r, http.StatusServiceUnavailable, problem{Error: "Not known who you are", Code: "access_unavailable", Hint: unavailable.Hint})
+	case errors.Is(err, access.ErrSlowDown):
+		s.turnAway(w, r)
 	case errors.Is(err, access.ErrCrossOrigin):
 		s.tell(w, r, http.StatusForbidden, problem{Error: "Cross-site request", Code: "cross_origin", Hint: "another web site made this browser ask; do it on a page of this server"})
 	case errors.As(err, &unlisted):

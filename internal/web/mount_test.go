@@ -7,7 +7,10 @@ import (
 	"net/http/httptest"
 	"path"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/shipbell/shipbell"
 	"github.com/shipbell/shipbell/internal/access"
@@ -161,6 +164,42 @@ func TestMounted(t *testing.T) {
 	}
 	if got := g.ask("GET", "/api/v1/lanes", "Sec-Fetch-Mode", "cors").Header().Values("WWW-Authenticate"); len(got) != 1 {
 		t.Errorf("a browser is asked for %q", got)
+	}
+}
+
+// TestOpenPagesCountWrongTokens: a page that needs no token and shows who looks at it
+// tells whether one is right, so wrong ones are slowed down there as everywhere.
+func TestOpenPagesCountWrongTokens(t *testing.T) {
+	for path, answered := range map[string]int{"/no-such": http.StatusNotFound, "/signin": http.StatusOK} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGuarded(t)
+			flood := func(header ...string) (codes map[int]int, took time.Duration) {
+				var group sync.WaitGroup
+				var mu sync.Mutex
+				codes = make(map[int]int)
+				start := time.Now()
+				for range 300 {
+					group.Go(func() {
+						w := g.ask(http.MethodGet, path, append(header, "Accept", "text/html")...)
+						mu.Lock()
+						defer mu.Unlock()
+						codes[w.Code]++
+					})
+				}
+				group.Wait()
+				return codes, time.Since(start)
+			}
+			// Ten are free, 64 are held, the rest is turned away.
+			codes, took := flood("Authorization", "Bearer wrong")
+			if codes[answered] != 74 || codes[http.StatusTooManyRequests] != 226 || took != 2*time.Second {
+				t.Errorf("%s with wrong tokens: %v in %s", path, codes, took)
+			}
+			for name, header := range map[string][]string{"without a token": nil, "with the right one": {"Authorization", "Bearer " + g.read}} {
+				if codes, took := flood(header...); codes[answered] != 300 || took != 0 {
+					t.Errorf("%s %s: %v in %s", path, name, codes, took)
+				}
+			}
+		})
 	}
 }
 

@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		{"RecentByName", recentByName},
 		{"WatchesInOrder", watchesInOrder},
 		{"SearchAsPeopleDo", searchAsPeopleDo},
+		{"ByID", byID},
 		{"InvalidEventIsRefused", invalidEventIsRefused},
 		{"ConcurrentPushesOfOneID", concurrentPushesOfOneID},
 		{"ConcurrentIDs", concurrentIDs},

@@ -302,3 +302,41 @@ func searchAsPeopleDo(s *suite) {
 		s.Fatalf("found by other: %v", err)
 	}
 }
+
+func byID(s *suite) {
+	push := func(id string) shipbell.DeploymentID {
+		return s.record(Push(id), ledger.Opened).Deployment
+	}
+	first, second := push("build-1"), push("build-2")
+	number, odd, odder := push(fmt.Sprint(int64(first))), push("id:odd"), push("odd-1")
+	day := push("20261125")
+	twin := s.record(Push("build-2", func(e *shipbell.Event) { e.Type, e.Keys[0].Type = shipbell.Pages, shipbell.Pages }), ledger.Opened).Deployment
+	found := func(stories []ledger.Story, err error) string {
+		if len(stories) == 0 {
+			s.equal("not found", errors.Is(err, shipbell.ErrNotFound), true)
+		} else {
+			s.must(err)
+		}
+		var ids []shipbell.DeploymentID
+		for _, story := range stories {
+			ids = append(ids, story.Deployment.ID)
+		}
+		return fmt.Sprint(ids)
+	}
+	list := func(ids ...shipbell.DeploymentID) string { return fmt.Sprint(ids) }
+	for text, want := range map[string]string{
+		fmt.Sprint(int64(first)): list(first), fmt.Sprintf("id:%d", first): list(number), "20261125": list(day), "id:20261125": list(day),
+		"id:odd": list(odd), "id:id:odd": list(odd), "odd": list(), "build-1": list(first), "id:build-1": list(first),
+		"build-2": list(second, twin), "build": list(), "api-service": list(), "0": list(), "-1": list(), "id:": list(), "": list(),
+		strings.Repeat("x", 2*shipbell.MaxKeyLength): list(),
+	} {
+		s.equal("by "+text, found(s.ledger.ByID(s.Context(), text, 5)), want)
+	}
+	for text, want := range map[string]string{
+		"build": list(first, second, twin), "id:build-1": list(first), "2026": list(day), "od": list(odder), "id:od": list(odder), "id:": list(odd),
+		"id:id": list(odd), "api-service": list(), "": list(),
+	} {
+		s.equal("by the start "+text, found(s.ledger.ByStart(s.Context(), text, 5)), want)
+	}
+	s.equal("at most", found(s.ledger.ByStart(s.Context(), "build", 1)), list(first))
+}
