@@ -438,8 +438,9 @@ func mergeKeys(a, b []Key) []Key {
 const shortText = 2 << 10
 
 // Short returns what lists and cards show of a deployment: of the commit message and
-// of the error the start, and neither log nor history. It shares no memory with what
-// it leaves out, so that many can be kept in mind.
+// of the error the start, and neither log nor history; of the outcomes who claims
+// which, and not why. It shares no memory with what it leaves out, so that many can be
+// kept in mind.
 func (d Deployment) Short() Deployment {
 	for _, text := range []*string{&d.CommitMessage, &d.Error} {
 		if len(*text) <= shortText {
@@ -452,5 +453,14 @@ func (d Deployment) Short() Deployment {
 		*text = strings.Clone((*text)[:end])
 	}
 	d.Log, d.History = "", ""
+	if slices.ContainsFunc(d.Outcomes, Outcome.explained) {
+		d.Outcomes = slices.Clone(d.Outcomes)
+		for i := range d.Outcomes {
+			d.Outcomes[i].Error, d.Outcomes[i].Log = "", ""
+		}
+	}
 	return d
 }
+
+// explained reports whether the source said why.
+func (o Outcome) explained() bool { return o.Error != "" || o.Log != "" }
