@@ -41,8 +41,9 @@ Examples:
 }
 
 // projectStates are the states that can be asked for.
-var projectStates = []wire.ProjectState{
-	wire.ProjectFrozen, wire.ProjectFailing, wire.ProjectUnderWay, wire.ProjectLive, wire.ProjectAnnounced, wire.ProjectUnknown,
+var projectStates = []string{
+	string(wire.ProjectFrozen), string(wire.ProjectFailing), string(wire.ProjectUnderWay),
+	string(wire.ProjectLive), string(wire.ProjectAnnounced), string(wire.ProjectUnknown),
 }
 
 // Run prints the table.
@@ -73,8 +74,8 @@ func (c liveCmd) Run(ctx context.Context, s streams) error {
 
 func (c liveCmd) params() (url.Values, error) {
 	for _, word := range c.State {
-		if !slices.Contains(projectStates, wire.ProjectState(word)) {
-			return nil, misused{fmt.Errorf("--state %s: not a state", printable(word)), "one or more of frozen, failing, under_way, live, announced, unknown, separated by commas"}
+		if !slices.Contains(projectStates, word) {
+			return nil, misused{fmt.Errorf("--state %s: not a state", printable(word)), "one or more of " + strings.Join(projectStates, ", ") + ", separated by commas"}
 		}
 	}
 	params, err := filter{Project: c.Project, Type: c.Type, Environment: c.Environment}.params("", "")

@@ -421,22 +421,16 @@ func (b *Board) load(ctx context.Context) error {
 	b.loaded = true
 	b.apply(b.early)
 	b.early = nil
-	for _, waited := range []chan struct{}{b.ready, b.anewed} {
-		if waited != nil && !isClosed(waited) {
-			close(waited)
-		}
-	}
-	b.anewed = nil
-	return nil
-}
-
-func isClosed(c chan struct{}) bool {
 	select {
-	case <-c:
-		return true
+	case <-b.ready:
 	default:
-		return false
+		close(b.ready)
 	}
+	if b.anewed != nil {
+		close(b.anewed)
+		b.anewed = nil
+	}
+	return nil
 }
 
 // readAll makes all cards. What is told meanwhile is kept for them.

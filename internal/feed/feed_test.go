@@ -88,11 +88,7 @@ func (w *world) tell(id, message string) {
 
 func (w *world) follow() *feed.Reader {
 	w.Helper()
-	r, err := w.feed.Follow(w.Context())
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.next(r)
+	r, _ := w.begin()
 	return r
 }
 
@@ -194,19 +190,29 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// begin returns a reader, and where it began.
+func (w *world) begin() (*feed.Reader, shipbell.Cursor) {
+	w.Helper()
+	r, err := w.feed.Follow(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	first, err := r.Next(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r, first.At
+}
+
 // TestResume tells what was missed, and says where that cannot be known.
 func TestResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r, err := w.feed.Follow(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _ := r.Next(t.Context())
+		r, first := w.begin()
 		w.push("a")
 		w.push("b")
 		w.next(r)
-		resumed, err := w.feed.Resume(t.Context(), first.At)
+		resumed, err := w.feed.Resume(t.Context(), first)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,11 +239,7 @@ func TestResume(t *testing.T) {
 func TestResumeInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r, err := w.feed.Follow(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _ := r.Next(t.Context())
+		r, first := w.begin()
 		var want []string
 		for i := range 250 {
 			id := fmt.Sprint("d", i)
@@ -251,11 +253,11 @@ func TestResumeInParts(t *testing.T) {
 			}
 			n += len(b.Events)
 		}
-		resumed, err := w.feed.Resume(t.Context(), first.At)
+		resumed, err := w.feed.Resume(t.Context(), first)
 		if err != nil {
 			t.Fatal(err)
 		}
-		slow, err := w.feed.Resume(t.Context(), first.At)
+		slow, err := w.feed.Resume(t.Context(), first)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -110,10 +110,8 @@ func (l *Ledger) Unsilence(ctx context.Context, id shipbell.DeploymentID, by str
 // act does something to a deployment and keeps that it was done.
 func (l *Ledger) act(ctx context.Context, id shipbell.DeploymentID, a shipbell.Act, do func(Tx, shipbell.Deployment) error) error {
 	err := l.settle(ctx, func(tx Tx) error {
-		target := id
-		if into, err := tx.Merged(id); err == nil {
-			target = into
-		} else if !errors.Is(err, shipbell.ErrNotFound) {
+		target, err := partOf(tx, id)
+		if err != nil {
 			return err
 		}
 		d, err := tx.Deployment(target)

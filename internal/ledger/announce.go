@@ -314,8 +314,9 @@ func bulletinSubject(tx Tx, id shipbell.BulletinID) (shipbell.Subject, error) {
 	}
 	s := shipbell.Subject{Bulletin: &b}
 	for _, id := range b.Missed {
-		if into, err := tx.Merged(id); err == nil {
-			id = into
+		id, err := partOf(tx, id)
+		if err != nil {
+			return shipbell.Subject{}, err
 		}
 		d, err := tx.Deployment(id)
 		if errors.Is(err, shipbell.ErrNotFound) {

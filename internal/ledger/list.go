@@ -182,12 +182,10 @@ func (l *Ledger) Unlisted(ctx context.Context) (int, error) {
 func (l *Ledger) Deployment(ctx context.Context, id shipbell.DeploymentID) (Story, error) {
 	var s Story
 	err := l.store.View(ctx, func(tx Tx) (err error) {
-		if into, err := tx.Merged(id); err == nil {
-			id = into
-		} else if !errors.Is(err, shipbell.ErrNotFound) {
-			return err
+		now, err := partOf(tx, id)
+		if err == nil {
+			s, err = story(tx, now)
 		}
-		s, err = story(tx, id)
 		return err
 	})
 	return s, err

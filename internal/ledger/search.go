@@ -103,14 +103,21 @@ func (l *Ledger) named(ctx context.Context, text string, n int, find func(Tx) ([
 
 // numbered returns the number under which a deployment is kept now.
 func numbered(tx Tx, id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
-	into, err := tx.Merged(id)
-	if err == nil {
-		return into, nil
-	}
-	if errors.Is(err, shipbell.ErrNotFound) {
+	into, err := partOf(tx, id)
+	if err == nil && into == id {
 		_, err = tx.Deployment(id)
 	}
-	return id, err
+	return into, err
+}
+
+// partOf returns the number of the deployment that another one became part of; its own
+// where it did not.
+func partOf(tx Tx, id shipbell.DeploymentID) (shipbell.DeploymentID, error) {
+	into, err := tx.Merged(id)
+	if errors.Is(err, shipbell.ErrNotFound) {
+		return id, nil
+	}
+	return into, err
 }
 
 // byKey returns the deployments of the keys that find finds: without the mark that the

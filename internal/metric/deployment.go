@@ -82,10 +82,16 @@ func (m *Metrics) Meet(t shipbell.ProjectType, project, environment string) {
 func (d *deployments) meet(p place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.met(p)
+}
+
+// met returns the place under which it is counted, whose outcomes have series.
+func (d *deployments) met(p place) place {
 	p = d.within(p)
 	for _, s := range outcomes {
 		d.of(came{p, s})
 	}
+	return p
 }
 
 // add makes the series of what was not met before, within the bounds.
@@ -98,10 +104,7 @@ func (d *deployments) add(c came) prometheus.Counter {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c.place = d.within(c.place)
-	for _, s := range outcomes {
-		d.of(came{c.place, s})
-	}
+	c.place = d.met(c.place)
 	return d.of(c)
 }
 
